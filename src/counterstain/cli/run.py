@@ -1,0 +1,89 @@
+"""``counterstain run`` and its stages one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from counterstain.cli.progress import TerminalListener
+
+__all__ = ["explain", "report", "run", "score", "train"]
+
+
+def run(screen: Path, /, *, out: Path, resume: bool = False) -> None:
+    """Run a screen from images to report.
+
+    Parameters
+    ----------
+    screen
+        The screen.toml.
+    out
+        A new or empty folder for everything the run makes.
+    resume
+        Go on with a run that was stopped; it ends in the same tables.
+    """
+    from counterstain.pipeline import run as run_screen
+
+    with TerminalListener() as listener:
+        folder = run_screen(screen, out, resume=resume, listener=listener)
+        listener.say(f"Report: {folder.report}")
+
+
+def _repeat(stage: str, screen: Path, out: Path) -> None:
+    from counterstain.pipeline import repeat
+
+    with TerminalListener() as listener:
+        folder = repeat(stage, screen, out, listener=listener)
+        listener.say(f"{stage} done in {folder.root}.")
+
+
+def train(screen: Path, /, *, out: Path) -> None:
+    """Train the networks of a run again.
+
+    Parameters
+    ----------
+    screen
+        The screen.toml the run was made from.
+    out
+        The run folder.
+    """
+    _repeat("train", screen, out)
+
+
+def score(screen: Path, /, *, out: Path) -> None:
+    """Score all crops of a run again, with the networks it has.
+
+    Parameters
+    ----------
+    screen
+        The screen.toml the run was made from.
+    out
+        The run folder.
+    """
+    _repeat("score", screen, out)
+
+
+def explain(screen: Path, /, *, out: Path) -> None:
+    """Make the counterfactuals of a run again, and judge them.
+
+    Parameters
+    ----------
+    screen
+        The screen.toml the run was made from.
+    out
+        The run folder.
+    """
+    _repeat("explain", screen, out)
+
+
+def report(folder: Path, /) -> None:
+    """Write the report of a run again.
+
+    Parameters
+    ----------
+    folder
+        The run folder.
+    """
+    from counterstain.report import build_report
+    from counterstain.run_folder import RunFolder
+
+    print(f"Report: {build_report(RunFolder(folder))}")

@@ -1,0 +1,280 @@
+"""The schema of ``screen.toml``.
+
+Unknown keys are refused by name, so that a typing slip never turns into a silent default.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from counterstain.errors import InvalidInputError, MissingFileError
+
+__all__ = [
+    "ClassRule",
+    "CropsConfig",
+    "ImagesConfig",
+    "LayoutConfig",
+    "ModelConfig",
+    "OracleConfig",
+    "QualityConfig",
+    "RunConfig",
+    "ScreenConfig",
+    "SplitConfig",
+    "read_config",
+]
+
+_UNITS_S = {"s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0}
+
+
+def _seconds(value: object) -> object:
+    """Read '10 min', '90 s' or '1.5 h' as seconds; plain numbers are seconds already."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*([0-9.]+)\s*(s|sec|min|h)\s*", value)
+    if match is None:
+        raise ValueError("must be a duration such as '10 min', '90 s' or '1.5 h'")
+    return float(match[1]) * _UNITS_S[match[2]]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+ClassRule = dict[str, str | int | float | bool | list[str] | list[int] | list[float]]
+"""Which wells a class takes: every named column must equal the value, or one of the values."""
+
+
+class ImagesConfig(_Section):
+    """Where the images are: a file-name pattern, a LoadData table, or an OME-Zarr plate."""
+
+    root: Path = Path()
+    pattern: str | None = None
+    load_data: Path | None = None
+    ome_zarr: Path | None = None
+    channels: tuple[str, ...] = Field(min_length=1, max_length=8)
+    tokens: tuple[str, ...] | None = None
+    """What stands for each channel in file names, where that is not the channel's name."""
+    colours: tuple[str, ...] | None = None
+    pixel_size_um: float | None = Field(default=None, gt=0)
+    plate: str | None = None
+    """The plate's name where file names hold none."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> ImagesConfig:
+        given = [n for n in ("pattern", "load_data", "ome_zarr") if getattr(self, n) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                "exactly one of `pattern`, `load_data` and `ome_zarr` says where the images are; "
+                f"got {', '.join(given) or 'none'}"
+            )
+        if len(set(self.channels)) != len(self.channels):
+            raise ValueError(f"`channels` must differ from each other; got {list(self.channels)}")
+        for name in ("tokens", "colours"):
+            value = getattr(self, name)
+            if value is not None and len(value) != len(self.channels):
+                raise ValueError(f"`{name}` must have an entry a channel ({len(self.channels)})")
+        return self
+
+
+class LayoutConfig(_Section):
+    """The plate map."""
+
+    table: Path | None = None
+
+
+class CropsConfig(_Section):
+    """How fields are cut into crops."""
+
+    kind: Literal["cells", "tiles", "fields"] = "cells"
+    size: int = Field(default=64, ge=8, le=2048)
+    nucleus_channel: str | None = None
+    """Channel that shows nuclei; the first one where not given."""
+    max_per_field: int | None = Field(default=None, ge=1)
+    percentiles: tuple[float, float] = (0.1, 99.9)
+    """Percentiles of the negative controls that become 0 and 1, per plate and channel."""
+    ring_width: int = Field(default=6, ge=1)
+    """Width of the ring around a nucleus that stands for the cytoplasm, in pixels."""
+
+
+class QualityConfig(_Section):
+    """When a field counts as faulty."""
+
+    min_cells: int = Field(default=5, ge=0)
+    max_saturated: float = Field(default=0.02, ge=0, le=1)
+    """Share of pixels at the highest value of the dtype (or of the camera)."""
+    outlier_sd: float = Field(default=6.0, gt=0)
+    """Robust standard deviations from the plate's median at which a measure is an outlier."""
+
+
+class SplitConfig(_Section):
+    """How wells are held out."""
+
+    group: str = "Metadata_Well"
+    """Column whose values are never shared between training and scoring."""
+    folds: int = Field(default=4, ge=2, le=20)
+
+
+class ModelConfig(_Section):
+    """The network and its training."""
+
+    network: Literal["coupling", "resnext50"] = "coupling"
+    hidden: int | None = Field(default=None, ge=4)
+    blocks: int | None = Field(default=None, ge=1)
+    pretrained: bool = True
+    steps: int | None = Field(default=None, ge=1)
+    """Training steps a fold; where not given they follow from `run.budget`."""
+    minibatch: int = Field(default=48, ge=2)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    class_weight: float = Field(default=0.1, ge=0)
+    """Weight of the cross-entropy beside one bit per dimension (invertible networks)."""
+    label_smoothing: float = Field(default=0.05, ge=0, lt=1)
+
+
+class OracleConfig(_Section):
+    """The measurement that judges counterfactuals and never sees the network."""
+
+    channel: str | None = None
+    feature: str | None = None
+
+
+class RunConfig(_Section):
+    """What holds for the whole run."""
+
+    seed: int = Field(default=0, ge=0)
+    budget: Annotated[float | None, BeforeValidator(_seconds)] = Field(default=None, gt=0)
+    """Time for training all folds, in seconds on the reference machine."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    counterfactual_wells: int = Field(default=8, ge=1)
+
+
+class ScreenConfig(_Section):
+    """A whole ``screen.toml``."""
+
+    images: ImagesConfig
+    layout: LayoutConfig = LayoutConfig()
+    classes: dict[str, ClassRule] = Field(min_length=2)
+    crops: CropsConfig = CropsConfig()
+    quality: QualityConfig = QualityConfig()
+    split: SplitConfig = SplitConfig()
+    model: ModelConfig = ModelConfig()
+    oracle: OracleConfig = OracleConfig()
+    run: RunConfig = RunConfig()
+
+    @model_validator(mode="after")
+    def _channels_known(self) -> ScreenConfig:
+        for where, name in (
+            ("crops.nucleus_channel", self.crops.nucleus_channel),
+            ("oracle.channel", self.oracle.channel),
+        ):
+            if name is not None and name not in self.images.channels:
+                raise ValueError(
+                    f"`{where}` must be one of {list(self.images.channels)}; got {name!r}"
+                )
+        return self
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes in the order of the file; index 0 is the first."""
+        return tuple(self.classes)
+
+    @property
+    def nucleus_index(self) -> int:
+        """Index of the channel that shows nuclei."""
+        name = self.crops.nucleus_channel
+        return 0 if name is None else self.images.channels.index(name)
+
+
+def _known_keys(location: tuple[Any, ...]) -> list[str]:
+    model: Any = ScreenConfig
+    for part in location:
+        field = getattr(model, "model_fields", {}).get(part)
+        if field is None:
+            return []
+        model = field.annotation
+    return list(getattr(model, "model_fields", {}))
+
+
+def _sentence(path: Path, error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(error["loc"][:-1])
+        close = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
+        remedy = f"did you mean `{close[0]}`?" if close else f"known keys: {', '.join(known)}."
+        return f"{path}: `{where}` is not a key of screen.toml: {remedy}"
+    if error["type"] == "missing":
+        return f"{path}: `{where}` is missing: add it."
+    message = error["msg"].removeprefix("Value error, ")
+    got = "" if isinstance(error["input"], dict) else f"; got {error['input']!r}"
+    return f"{path}: `{where or 'screen'}`: {message}{got}."
+
+
+def read_config(path: Path) -> ScreenConfig:
+    """Read and check a ``screen.toml``.
+
+    Relative paths in the file start at the file's own folder; they are returned absolute.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    ScreenConfig
+        The checked configuration.
+
+    Raises
+    ------
+    MissingFileError
+        If there is no such file.
+    InvalidInputError
+        If it is not TOML, or a key is unknown, missing or has a value out of range; all problems
+        of the file at once.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "screen.toml"
+    >>> _ = path.write_text('[images]\\npattern = "x"\\nchanels = ["DNA"]\\n[classes]\\n')
+    >>> try:
+    ...     read_config(path)
+    ... except InvalidInputError as error:
+    ...     print(error.problems[0].removeprefix(str(path)))
+    : `images.channels` is missing: add it.
+    """
+    if not path.is_file():
+        raise MissingFileError(
+            f"{path} must be a screen.toml; there is no such file: check the path."
+        )
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"{path} must be TOML; {error}: mend that place.") from error
+    try:
+        config = ScreenConfig.model_validate(content)
+    except ValidationError as error:
+        raise InvalidInputError([_sentence(path, item) for item in error.errors()]) from error
+    return _absolute(config, path.resolve().parent)
+
+
+def _absolute(config: ScreenConfig, folder: Path) -> ScreenConfig:
+    images, layout = config.images, config.layout
+    root = folder / images.root
+    update: dict[str, Any] = {"root": root}
+    for name in ("load_data", "ome_zarr"):
+        value = getattr(images, name)
+        if value is not None:
+            update[name] = folder / value
+    table = None if layout.table is None else folder / layout.table
+    return config.model_copy(
+        update={
+            "images": images.model_copy(update=update),
+            "layout": layout.model_copy(update={"table": table}),
+        }
+    )

@@ -1,0 +1,115 @@
+"""Files that are there whole or not at all.
+
+Everything is written beside its final name and renamed, so that a killed run or a full disk never
+leaves half a file under a name that somebody trusts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from counterstain.errors import InvalidInputError
+
+__all__ = ["atomic_path", "digest", "read_json", "write_json", "write_text"]
+
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_path(final: Path) -> Iterator[Path]:
+    """Give a temporary path that takes the final name only if the block succeeds.
+
+    Works for files and for folders (a zarr store); an older file or folder of that name is replaced.
+
+    Parameters
+    ----------
+    final : Path
+        The name that the file or folder gets in the end. Its folder is made where missing.
+
+    Yields
+    ------
+    Path
+        A name beside `final`, not yet existing.
+
+    Raises
+    ------
+    InvalidInputError
+        If the disk is full; nothing is left behind.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with atomic_path(folder / "a.txt") as temporary:
+    ...     _ = temporary.write_text("whole")
+    >>> sorted(item.name for item in folder.iterdir())
+    ['a.txt']
+    """
+    temporary = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        if final.is_dir() and not final.is_symlink():
+            shutil.rmtree(final)
+        os.replace(temporary, final)
+    except OSError as error:
+        _remove(temporary)
+        if error.errno in _DISK_FULL:
+            raise InvalidInputError(
+                f"The disk that holds {final.parent} is full: {final.name} was not written and "
+                "nothing half written is left; free some space and go on with --resume."
+            ) from error
+        raise
+    except BaseException:
+        _remove(temporary)
+        raise
+
+
+def write_text(final: Path, text: str) -> None:
+    """Write a text file (UTF-8) whole or not at all."""
+    with atomic_path(final) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(final: Path, content: Any) -> None:
+    """Write JSON (UTF-8, indented, no NaN) whole or not at all."""
+    write_text(final, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; a damaged one is named.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInputError(
+            f"{path} must be JSON as counterstain wrote it; it cannot be read ({error}): "
+            "restore it, or make the run anew."
+        ) from error
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file's content as hexadecimal text."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,164 @@
+"""The main path: a plate in, an answered screen out.
+
+Read from top to bottom: a screen is read, cut into crops, a network is trained a fold, every crop
+is scored by a network that never saw its well, the scores are summed up, counterfactuals are made
+and judged, and the report is written. Each stage reads what the one before wrote, so a stage can be
+repeated on a finished run, and a run that was killed goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from counterstain.errors import RunFolderError
+from counterstain.plates.screen import Screen, read_screen
+from counterstain.plates.store import CropStore
+from counterstain.plates.writer import write_crops
+from counterstain.report.build import build_report
+from counterstain.run_folder import RunFolder
+from counterstain.stages.explain import explain_classes
+from counterstain.stages.progress import Listener, Silent
+from counterstain.stages.record import RunRecord, open_run
+from counterstain.stages.score import score_plate
+from counterstain.stages.summarise import summarise_scores
+from counterstain.stages.train import train_networks
+
+__all__ = ["STAGES", "repeat", "run"]
+
+STAGES = ("crops", "train", "score", "explain", "report")
+
+
+class _Run:
+    """One run: its screen, folder and record, with the stages as methods."""
+
+    def __init__(
+        self, screen: Screen, folder: RunFolder, record: RunRecord, listener: Listener
+    ) -> None:
+        self.screen, self.folder, self.record, self.listener = screen, folder, record, listener
+
+    def crops(self) -> None:
+        write_crops(self.screen, self.folder, progress=self.listener.track("crops"))
+
+    def train(self) -> None:
+        with CropStore.open(self.folder.crops) as store:
+            train_networks(
+                self.screen.config, self.folder, self._crops(), store, self.record, self.listener
+            )
+
+    def score(self) -> None:
+        with CropStore.open(self.folder.crops) as store:
+            score_plate(self.screen.config, self.folder, self._crops(), store, self.listener)
+        summarise_scores(self.screen, self.folder, self._crops(), self.record)
+
+    def explain(self) -> None:
+        with CropStore.open(self.folder.crops) as store:
+            explain_classes(self.screen.config, self.folder, self._crops(), store, self.listener)
+
+    def report(self) -> None:
+        build_report(self.folder)
+
+    def _crops(self) -> pd.DataFrame:
+        return pd.read_parquet(self.folder.table("crops"))
+
+    def do(self, stage: str) -> None:
+        """Do a stage, unless it was done before."""
+        if self.record.is_done(stage):
+            self.listener.say(f"{stage}: done before.")
+            return
+        action: Callable[[], None] = getattr(self, stage)
+        with self.record.stage(stage):
+            action()
+
+
+def run(
+    config: str | Path,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    listener: Listener | None = None,
+) -> RunFolder:
+    """Run a screen from images to report.
+
+    Takes minutes to hours; what is finished is kept if it is stopped.
+
+    Parameters
+    ----------
+    config : str or Path
+        A ``screen.toml``.
+    out : str or Path
+        A new or empty folder, or with `resume` one that holds the same run unfinished.
+    resume : bool
+        Go on with a run that was stopped; it ends in the same tables.
+    listener : Listener, optional
+        Somebody to tell how far it is.
+
+    Returns
+    -------
+    RunFolder
+        Where everything lies; ``.report`` is the page to open.
+
+    Raises
+    ------
+    InvalidInputError
+        If the screen cannot be worked with; all problems at once.
+    RunFolderError
+        If the folder holds something else.
+
+    Examples
+    --------
+    >>> from counterstain import run
+    >>> finished = run("screen.toml", "RUN")  # doctest: +SKIP
+    >>> finished.report  # doctest: +SKIP
+    PosixPath('RUN/report/index.html')
+    """
+    heard = listener or Silent()
+    screen = read_screen(config)
+    for note in screen.notes:
+        heard.say(f"note: {note}")
+    folder = RunFolder(Path(out))
+    this = _Run(screen, folder, open_run(screen, folder, resume=resume), heard)
+    for stage in STAGES:
+        this.do(stage)
+    return folder
+
+
+def repeat(
+    stage: str, config: str | Path, out: str | Path, *, listener: Listener | None = None
+) -> RunFolder:
+    """Repeat one stage on a run in which the stages before it are done.
+
+    Later stages are marked as not done: their files rest on the old ones.
+
+    Parameters
+    ----------
+    stage : str
+        One of `STAGES`.
+    config, out : str or Path
+        As for :func:`run`.
+    listener : Listener, optional
+        Somebody to tell how far it is.
+
+    Raises
+    ------
+    RunFolderError
+        If an earlier stage is missing, or the folder holds another run.
+    """
+    heard = listener or Silent()
+    screen, folder = read_screen(config), RunFolder(Path(out))
+    record = open_run(screen, folder, resume=True)
+    position = STAGES.index(stage)
+    missing = [name for name in STAGES[:position] if not record.is_done(name)]
+    if missing:
+        raise RunFolderError(
+            f"`{stage}` needs the stages before it; {folder.root} lacks {', '.join(missing)}: run "
+            f"`counterstain run {config} --out {out} --resume`."
+        )
+    if stage == "train":
+        for path in folder.models.glob("fold_*"):
+            path.unlink()
+    record.forget(STAGES[position:])
+    _Run(screen, folder, record, heard).do(stage)
+    return folder

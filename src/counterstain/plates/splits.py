@@ -1,0 +1,145 @@
+"""Which wells are held out together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from counterstain.errors import InvalidInputError
+
+__all__ = ["assign_folds"]
+
+_ATTEMPTS = 50
+
+
+def assign_folds(
+    wells: pd.DataFrame,
+    group: str,
+    folds: int,
+    seed: int,
+    *,
+    usable: pd.Series[bool] | None = None,
+) -> tuple[pd.Series[int], int]:
+    """Deal groups of wells into folds, so that each fold holds every class in like parts.
+
+    A group is never shared between folds, so every well is scored by a network that saw neither
+    it nor its group. With fewer groups than folds in a class there are fewer folds.
+
+    Parameters
+    ----------
+    wells : DataFrame
+        A row per well with ``Metadata_Plate``, ``Metadata_Well``, ``class_name`` and `group`. The
+        order of the rows does not matter.
+    group : str
+        Column that is held out as a whole. With ``Metadata_Well`` the same name on two plates
+        means two groups.
+    folds : int
+        Folds wanted.
+    seed : int
+        Makes the choice repeat.
+    usable : Series of bool, optional
+        Wells that can be trained on; the others get a fold, but do not count. All where not given.
+
+    Returns
+    -------
+    fold : Series of int64
+        Fold that holds the well out; -1 for wells in no class. Index of `wells`.
+    n_folds : int
+        Folds made.
+
+    Raises
+    ------
+    InvalidInputError
+        If `group` is no column or has gaps, a class has fewer than two groups, or no split leaves
+        every class in every training set.
+
+    Examples
+    --------
+    >>> wells = pd.DataFrame({"Metadata_Plate": "P1", "class_name": list("aaaabb") + [""],
+    ...                       "Metadata_Well": [f"A{i:02d}" for i in range(1, 8)]})
+    >>> fold, n_folds = assign_folds(wells, "Metadata_Well", folds=4, seed=0)
+    >>> n_folds, sorted(fold.tolist())
+    (2, [-1, 0, 0, 0, 1, 1, 1])
+    """
+    fold = pd.Series(-1, index=wells.index, dtype=np.int64, name="fold")
+    classed = wells[wells["class_name"] != ""]
+    names = _group_names(classed, group)
+    weight = (pd.Series(True, wells.index) if usable is None else usable)[classed.index]
+    counts = (
+        weight.astype(np.int64)
+        .groupby([names.rename("group"), classed["class_name"]])
+        .sum()
+        .unstack(fill_value=0)
+        .sort_index()
+    )
+    n_folds = _possible_folds(counts, group, folds)
+    rng = np.random.default_rng(seed)
+    for _ in range(_ATTEMPTS):
+        dealt = _deal(counts.to_numpy(), n_folds, rng)
+        if _every_class_trains(counts.to_numpy(), dealt, n_folds):
+            fold[classed.index] = names.map(dict(zip(counts.index, dealt, strict=True)))
+            return fold, n_folds
+    raise InvalidInputError(
+        f"`split.group` = {group!r}: no split into {n_folds} folds leaves every class in every "
+        "training set: use fewer folds, or group by another column."
+    )
+
+
+def _group_names(classed: pd.DataFrame, group: str) -> pd.Series[str]:
+    if group not in classed.columns:
+        known = sorted(c for c in classed.columns if c.startswith("Metadata_"))
+        raise InvalidInputError(
+            f"`split.group` must be a column of the plate map; got {group!r}: "
+            f"use one of {', '.join(known)}."
+        )
+    gaps = classed[classed[group].isna() | (classed[group].astype(str) == "")]
+    if len(gaps):
+        named = ", ".join(gaps["Metadata_Plate"].astype(str) + "/" + gaps["Metadata_Well"])
+        raise InvalidInputError(
+            f"`split.group` = {group!r} must have a value for every well in a class; it has none "
+            f"for {named}: fill the plate map, or take these wells out of their class."
+        )
+    names = classed[group].astype(str)
+    if group == "Metadata_Well":
+        names = classed["Metadata_Plate"].astype(str) + "/" + names
+    return names
+
+
+def _possible_folds(counts: pd.DataFrame, group: str, folds: int) -> int:
+    groups = (counts > 0).sum()
+    few = groups[groups < 2]
+    if len(few) or groups.empty:
+        raise InvalidInputError(
+            [
+                f"Class {name!r} has {n} group of `split.group` = {group!r} with usable images; at "
+                "least 2 are needed, one to train on and one to score: add wells to the class, or "
+                "group by another column."
+                for name, n in few.items()
+            ]
+            or "No well is in any class: mend [classes]."
+        )
+    return int(min(folds, groups.min()))
+
+
+def _deal(counts: NDArray[np.int64], n_folds: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Give each group, largest first, to the fold that lacks its classes most."""
+    share = counts / counts.sum(axis=0)
+    held = np.zeros((n_folds, counts.shape[1]))
+    dealt = np.zeros(len(counts), np.int64)
+    order = rng.permutation(len(counts))
+    order = order[np.argsort(-share[order].max(axis=1), kind="stable")]
+    for index in order:
+        # Squares of the filled shares grow least where the group's classes are scarcest.
+        cost = ((held + share[index]) ** 2 - held**2).sum(axis=1)
+        best = np.flatnonzero(np.isclose(cost, cost.min()))
+        total = held[best].sum(axis=1)
+        best = best[np.isclose(total, total.min())]
+        dealt[index] = best[0]
+        held[best[0]] += share[index]
+    return dealt
+
+
+def _every_class_trains(counts: NDArray[np.int64], dealt: NDArray[np.int64], n_folds: int) -> bool:
+    filled = len(np.unique(dealt)) == n_folds
+    return filled and all((counts[dealt != fold].sum(axis=0) > 0).all() for fold in range(n_folds))

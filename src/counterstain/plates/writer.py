@@ -1,0 +1,252 @@
+"""From a screen to crops and tables, one field at a time.
+
+Each field is decoded once: nuclei, quality, histogram and crops come from the same pixels. A plate
+is judged when its last field is through. Memory holds a few fields and one shard of crops, however
+many fields there are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from counterstain.errors import InvalidInputError
+from counterstain.files import atomic_path
+from counterstain.plates.crops import Crops
+from counterstain.plates.field_work import work_fields
+from counterstain.plates.images import read_field
+from counterstain.plates.quality import flag_faulty
+from counterstain.plates.scaling import Histograms, PixelScaling
+from counterstain.plates.splits import assign_folds
+from counterstain.plates.store import CropWriter
+from counterstain.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from counterstain.plates.screen import Screen
+
+__all__ = ["write_crops"]
+
+_KEY = ["Metadata_Plate", "Metadata_Well"]
+
+
+def write_crops(
+    screen: Screen,
+    folder: RunFolder,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Cut all fields into crops; write the pixel store and the tables of fields and crops.
+
+    Crops of faulty fields are kept with ``usable`` false: left out of training, never out of the
+    tables. A field that cannot be decoded is marked faulty and the rest goes on. Either all three
+    outputs are written or none.
+
+    Parameters
+    ----------
+    screen : Screen
+        What was imaged.
+    folder : RunFolder
+        Gets ``crops.zarr``, ``tables/fields.parquet`` and ``tables/crops.parquet``. The store's
+        attributes hold ``folds`` (as many as could be made) and ``notes`` (sentences).
+    progress : callable, optional
+        Called with the fields done and their number, after each.
+
+    Raises
+    ------
+    InvalidInputError
+        If a class is left without crops to train and score on, fields differ in size where whole
+        fields are the crops, or the disk is full.
+    """
+    shape, dtype = _planned_crops(screen)
+    _folds(screen, screen.wells["n_fields"] > 0)
+    with atomic_path(folder.crops) as path:
+        writing = _Writing(screen, CropWriter(path, shape, dtype))
+        writing.run(progress)
+        fields = writing.field_table()
+        folds, n_folds = _folds(screen, _has_usable(screen, fields), fields)
+        writing.close(n_folds)
+        crops = writing.crop_table(fields.merge(folds, on=_KEY, how="left"))
+        with (
+            atomic_path(folder.table("fields")) as fields_path,
+            atomic_path(folder.table("crops")) as crops_path,
+        ):
+            fields.to_parquet(fields_path, index=False)
+            crops.to_parquet(crops_path, index=False)
+
+
+def _planned_crops(screen: Screen) -> tuple[tuple[int, int, int], np.dtype[Any]]:
+    """Shape and dtype of every crop, from the headers."""
+    fields = screen.fields[screen.fields["readable"]]
+    if fields.empty:
+        raise InvalidInputError(
+            f"{screen.path}: none of {len(screen.fields)} fields can be read "
+            f"({'; '.join(screen.fields['problem'].unique()[:3])}): mend the images."
+        )
+    dtype = np.result_type(*(np.dtype(name) for name in fields["dtype"].unique()))
+    size = screen.config.crops.size
+    if screen.config.crops.kind != "fields":
+        return (len(screen.channels), size, size), dtype
+    sizes = Counter(zip(fields["height"].tolist(), fields["width"].tolist(), strict=True))
+    if len(sizes) > 1:
+        seen = ", ".join(f"{n} of {height} x {width}" for (height, width), n in sizes.items())
+        raise InvalidInputError(
+            f'{screen.path}: `crops.kind` = "fields" needs fields of one size; got {seen} px: '
+            'use "cells" or "tiles", or leave the odd ones out.'
+        )
+    return (len(screen.channels), *next(iter(sizes))), dtype
+
+
+def _has_usable(screen: Screen, fields: pd.DataFrame) -> pd.Series[bool]:
+    wells = pd.MultiIndex.from_frame(screen.wells[_KEY])
+    usable = ~fields["faulty"] & (fields["n_crops"] > 0)
+    good = pd.MultiIndex.from_frame(fields.loc[usable, _KEY])
+    return pd.Series(wells.isin(good), index=screen.wells.index)
+
+
+def _folds(
+    screen: Screen, usable: pd.Series[bool], fields: pd.DataFrame | None = None
+) -> tuple[pd.DataFrame, int]:
+    """Fold of every well; a class that has none to train on is named with the reasons."""
+    wells, problems = screen.wells, []
+    for name in screen.class_names:
+        if (usable & (wells["class_name"] == name)).any():
+            continue
+        reasons: Counter[str] = Counter()
+        if fields is not None:
+            reasons.update(fields.loc[fields["class_name"] == name, "reason"].replace("", "fine"))
+        seen = ", ".join(f"{reason} ({n})" for reason, n in reasons.most_common(3))
+        problems.append(
+            f"{screen.path}: class {name!r} must have crops to train on; it has none"
+            + (f" (its fields: {seen}): check the images" if seen else ": check `[classes]`")
+            + ", `[crops]` and `[quality]`."
+        )
+    if problems:
+        raise InvalidInputError(problems)
+    config = screen.config
+    fold, n_folds = assign_folds(
+        wells, config.split.group, config.split.folds, config.run.seed, usable=usable
+    )
+    return wells[_KEY].assign(fold=fold), n_folds
+
+
+class _Writing:
+    """What is gathered while fields pass."""
+
+    def __init__(self, screen: Screen, writer: CropWriter) -> None:
+        self._screen, self._writer = screen, writer
+        joined = [c for c in screen.wells.columns if c not in ("n_fields", "in_map")]
+        self._rows = screen.fields.merge(screen.wells[joined], on=_KEY, how="left")
+        self._rows["is_control"] = _is_control(self._rows, screen.class_names[0])
+        self._plates = tuple(self._rows["Metadata_Plate"].unique())
+        self._fields: list[pd.DataFrame] = []
+        self._limits: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+        self._places: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+        self._notes: list[str] = []
+
+    def run(self, progress: Callable[[int, int], None] | None) -> None:
+        """Work through all plates."""
+        done, total = 0, len(self._rows)
+        for index, plate in enumerate(self._plates):
+            rows = self._rows[self._rows["Metadata_Plate"] == plate]
+            dtypes = rows.loc[rows["readable"], "dtype"].unique()
+            dtype = np.result_type(np.uint8, *(np.dtype(name) for name in dtypes))
+            counts = {kind: Histograms(len(self._screen.channels), dtype) for kind in (True, False)}
+            measured = []
+            records = _records(rows)
+            worked = work_fields(records, self._screen.config)
+            for row, field in zip(records, worked, strict=True):
+                measured.append(field.measures)
+                if field.pixels is not None and field.crops is not None:
+                    counts[row["is_control"]].add(field.pixels)
+                    self._append(field.crops, index)
+                done += 1
+                if progress is not None:
+                    progress(done, total)
+            table = pd.DataFrame(measured, index=rows.index)
+            self._judge(plate, rows.drop(columns="problem").join(table), counts)
+
+    def _append(self, crops: Crops, plate: int) -> None:
+        self._writer.append(crops.pixels, crops.nuclei, plate=plate)
+        self._places.append((crops.y, crops.x))
+
+    def _judge(self, plate: str, rows: pd.DataFrame, counts: dict[bool, Histograms]) -> None:
+        """Flag the fields of a plate, then scale by the controls that are left."""
+        fields = flag_faulty(rows, self._screen.config.quality)
+        self._fields.append(fields)
+        readable = fields["problem"] == ""
+        for kind in (True, False):
+            of_kind = fields[readable & (fields["is_control"] == kind)]
+            if of_kind["faulty"].all():
+                continue
+            for row in _records(of_kind[of_kind["faulty"]]):
+                counts[kind].remove(read_field(row, len(self._screen.channels)))
+            break
+        else:
+            kind = bool(fields.loc[readable, "is_control"].any())
+        if not kind:
+            self._notes.append(
+                f"Plate {plate}: no usable field of a negative control; intensities are scaled by "
+                "the other fields of the plate."
+            )
+        if counts[kind].n_pixels == 0:
+            n = len(self._screen.channels)
+            self._limits.append((np.zeros(n), np.ones(n)))
+            return
+        percentiles = self._screen.config.crops.percentiles
+        low, high, notes = counts[kind].limits(plate, self._screen.channels, percentiles)
+        self._limits.append((low, high))
+        self._notes.extend(notes)
+
+    def field_table(self) -> pd.DataFrame:
+        """Return the table of all fields."""
+        fields = pd.concat(self._fields).drop(columns=["is_control", "readable", "problem"])
+        return fields.reset_index(drop=True)
+
+    def crop_table(self, fields: pd.DataFrame) -> pd.DataFrame:
+        """Return the table of all crops, from that of fields with the fold of their wells."""
+        metadata = [c for c in fields.columns if c.startswith("Metadata_")]
+        row = np.repeat(np.arange(len(fields)), fields["n_crops"])
+        crops = fields.loc[row, ["field", *metadata, "class_name"]].reset_index(drop=True)
+        crops.insert(0, "crop", np.arange(len(crops)))
+        crops["y"] = np.concatenate([y for y, _ in self._places])
+        crops["x"] = np.concatenate([x for _, x in self._places])
+        crops["usable"] = ~fields["faulty"].to_numpy(dtype=bool)[row]
+        crops["fold"] = fields["fold"].to_numpy(dtype=np.int64)[row]
+        return crops
+
+    def close(self, n_folds: int) -> None:
+        """Finish the store."""
+        config = self._screen.config
+        if n_folds < config.split.folds:
+            self._notes.append(
+                f"`split.folds` is {config.split.folds}, but a class has only {n_folds} groups of "
+                f"{config.split.group}: {n_folds} folds were made."
+            )
+        attrs = {
+            "channels": list(self._screen.channels),
+            "plates": list(self._plates),
+            "pixel_size_um": config.images.pixel_size_um,
+            "kind": config.crops.kind,
+            "size": config.crops.size,
+            "folds": n_folds,
+            "notes": self._notes,
+        }
+        low, high = (np.stack(limit) for limit in zip(*self._limits, strict=True))
+        self._writer.close(attrs, PixelScaling(self._plates, low, high))
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _is_control(rows: pd.DataFrame, first_class: str) -> pd.Series[bool]:
+    if "Metadata_control_type" in rows:
+        named = rows["Metadata_control_type"] == "negcon"
+        if named.any():
+            return named
+    return rows["class_name"] == first_class

@@ -1,0 +1,75 @@
+"""Where everything in a run folder lies.
+
+The layout is a contract: other tools read these names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["TABLES", "RunFolder"]
+
+TABLES = ("fields", "crops", "scores", "wells", "effects", "counterfactuals", "training")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Names of the files of one run.
+
+    Parameters
+    ----------
+    root : Path
+        The run folder.
+
+    Examples
+    --------
+    >>> RunFolder(Path("RUN")).table("wells").as_posix()
+    'RUN/tables/wells.parquet'
+    """
+
+    root: Path
+
+    @property
+    def run_json(self) -> Path:
+        """Configuration as resolved, versions, seeds, digests, stage timings."""
+        return self.root / "run.json"
+
+    @property
+    def crops(self) -> Path:
+        """Pixel store."""
+        return self.root / "crops.zarr"
+
+    @property
+    def metrics(self) -> Path:
+        """All numbers of the run."""
+        return self.root / "metrics.json"
+
+    @property
+    def models(self) -> Path:
+        """Weights and recipes."""
+        return self.root / "models"
+
+    @property
+    def profiles(self) -> Path:
+        """Latent profiles by well."""
+        return self.root / "profiles.h5ad"
+
+    @property
+    def counterfactuals(self) -> Path:
+        """Pictures of the counterfactual strips as arrays (npz)."""
+        return self.root / "counterfactuals.npz"
+
+    @property
+    def figures(self) -> Path:
+        """Figures as PNG and SVG."""
+        return self.root / "figures"
+
+    @property
+    def report(self) -> Path:
+        """The page to open."""
+        return self.root / "report" / "index.html"
+
+    def table(self, name: str) -> Path:
+        """Return the path of a table by its name without ending."""
+        return self.root / "tables" / f"{name}.parquet"

@@ -1,0 +1,114 @@
+"""The pictures of the report: a spread of wells, each crop on both sides of the boundary."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from counterstain.config import ScreenConfig
+from counterstain.counterfactual.edits import Counterfactual, counterfactual
+from counterstain.errors import NotInvertibleError
+from counterstain.files import atomic_path
+from counterstain.networks.checkpoint import load_network
+from counterstain.plates.store import CropStore
+from counterstain.run_folder import RunFolder
+from counterstain.stages.rows import class_index, evenly_spaced, group_wells
+
+__all__ = ["write_strips"]
+
+
+def _typical_crops(table: pd.DataFrame, config: ScreenConfig) -> NDArray[np.int64]:
+    """Return a row a well, wells spread evenly over each class: the crop of median score.
+
+    The median crop, so that nobody can say the prettiest was picked.
+    """
+    names = config.class_names
+    classes, (wells, _) = class_index(table, names), group_wells(table)
+    per_class = max(1, config.run.counterfactual_wells // len(names))
+    chosen = []
+    for index, name in enumerate(names):
+        column = f"prob_{name}" if len(names) > 2 else "logit"
+        scores = table[column].to_numpy(float)
+        for well in evenly_spaced(np.unique(wells[classes == index]), per_class):
+            rows = np.flatnonzero(wells == well)
+            order = rows[np.argsort(scores[rows], kind="stable")]
+            chosen.append(order[len(order) // 2])
+    return np.array(chosen, np.int64)
+
+
+def _edit(
+    folder: RunFolder, row: pd.Series, pixels: NDArray[np.float32], pair: tuple[int, int]
+) -> tuple[Counterfactual, Counterfactual]:
+    network, metadata = load_network(folder.models / f"fold_{int(row['fold'])}")
+    source, target = pair
+    medians = np.array(metadata["median_logits"], float)
+    goal = float(medians[target, target] - medians[target, source])
+    images = torch.from_numpy(pixels)
+    at_boundary, beyond = (
+        counterfactual(network, images, target, source_class=source, to_logit=logit)
+        for logit in (0.0, goal)
+    )
+    return at_boundary, beyond
+
+
+def write_strips(
+    config: ScreenConfig,
+    folder: RunFolder,
+    table: pd.DataFrame,
+    store: CropStore,
+    tolerance: float,
+) -> None:
+    """Write ``counterfactuals.npz``: original, on the boundary, and beyond it, for some wells.
+
+    Parameters
+    ----------
+    config : ScreenConfig
+        How many wells.
+    folder : RunFolder
+        Holds the networks and gets the file.
+    table : DataFrame
+        Labelled crops with their scores and folds.
+    store : CropStore
+        Pixels.
+    tolerance : float
+        Largest inverse error, in units of the image range.
+
+    Raises
+    ------
+    NotInvertibleError
+        If an inverse misses the tolerance: no picture is drawn from it.
+    """
+    classes = class_index(table, config.class_names)
+    kept: dict[str, list[object]] = {}
+    for at in _typical_crops(table, config):
+        row, source = table.iloc[at], int(classes[at])
+        target = 0 if source else 1
+        pixels = store.scaled(np.array([row["crop"]]))
+        boundary, beyond = _edit(folder, row, pixels, (source, target))
+        error = float(torch.maximum(boundary.error_bound, beyond.error_bound)[0])
+        if not error <= tolerance:
+            raise NotInvertibleError(
+                f"The counterfactual of crop {int(row['crop'])} has an error bound of {error:.3g} "
+                f"of the image range, above {tolerance:g}: no picture is drawn from it. Train with "
+                "a lower `model.learning_rate`."
+            )
+        facts = {
+            "original": pixels[0],
+            "boundary": boundary.images[0].numpy(),
+            "counterfactual": beyond.images[0].numpy(),
+            "crop": int(row["crop"]),
+            "source": source,
+            "target": target,
+            "well": str(row["Metadata_Well"]),
+            "plate": str(row["Metadata_Plate"]),
+            "logit_original": float(boundary.logit_before[0]),
+            "logit_boundary": float(boundary.logit_after[0]),
+            "logit_counterfactual": float(beyond.logit_after[0]),
+            "inverse_error": error,
+        }
+        for key, value in facts.items():
+            kept.setdefault(key, []).append(value)
+    with atomic_path(folder.counterfactuals) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, **{key: np.array(value) for key, value in kept.items()})

@@ -1,0 +1,132 @@
+"""Stage: train a network a fold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from counterstain.config import ScreenConfig
+from counterstain.files import atomic_path
+from counterstain.networks.base import InvertibleNetwork
+from counterstain.networks.build import build_network
+from counterstain.networks.checkpoint import load_network, save_network
+from counterstain.plates.store import CropStore
+from counterstain.run_folder import RunFolder
+from counterstain.stages.progress import Listener
+from counterstain.stages.record import RunRecord
+from counterstain.stages.rows import class_index, group_wells
+from counterstain.training.budget import DEFAULT_STEPS, steps_for_budget
+from counterstain.training.device import Machine, choose_machine
+from counterstain.training.folds import TrainedFold, fold_seed, train_fold
+from counterstain.training.loop import FitSettings, TrainingCrops
+
+__all__ = ["train_networks"]
+
+
+def _recipe(config: ScreenConfig, store: CropStore) -> dict[str, Any]:
+    model = config.model
+    recipe = {
+        "network": model.network,
+        "channels": store.shape[1],
+        "size": store.shape[2],
+        "n_classes": len(config.classes),
+    }
+    if model.network == "coupling":
+        options = {"hidden": model.hidden, "blocks": model.blocks}
+        return recipe | {key: value for key, value in options.items() if value is not None}
+    return recipe | {"pretrained": model.pretrained}
+
+
+def _steps(config: ScreenConfig, recipe: dict[str, Any], folds: int, machine: Machine) -> int:
+    if config.model.steps is not None:
+        return config.model.steps
+    if config.run.budget is None:
+        return DEFAULT_STEPS
+    with torch.random.fork_rng(devices=[]):
+        network = build_network(**(recipe | {"pretrained": False}))
+    return steps_for_budget(
+        network,
+        budget_s=config.run.budget,
+        folds=folds,
+        minibatch=config.model.minibatch,
+        device=machine.device,
+    )
+
+
+def _training_crops(
+    crops: pd.DataFrame, store: CropStore, fold: int, class_names: tuple[str, ...]
+) -> TrainingCrops:
+    index = class_index(crops, class_names)
+    seen = ((crops["fold"] != fold) & crops["usable"] & (index >= 0)).to_numpy()
+    ids = crops["crop"].to_numpy(np.int64)[seen]
+    return TrainingCrops(store, ids, index[seen], group_wells(crops)[0][seen])
+
+
+def _metadata(
+    trained: TrainedFold, store: CropStore, config: ScreenConfig, fold: int, settings: FitSettings
+) -> dict[str, Any]:
+    network = trained.network
+    return {
+        "classes": list(config.class_names),
+        "channels": list(store.channels),
+        "fold": fold,
+        "seed": settings.seed,
+        "steps": settings.steps,
+        "minibatch": settings.minibatch,
+        "invertible": isinstance(network, InvertibleNetwork),
+        "origin": getattr(network, "origin", "from scratch"),
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "train_accuracy": trained.train_accuracy,
+        "median_logits": trained.medians.tolist(),
+        "history": trained.history,
+    }
+
+
+def train_networks(
+    config: ScreenConfig,
+    folder: RunFolder,
+    crops: pd.DataFrame,
+    store: CropStore,
+    record: RunRecord,
+    listener: Listener,
+) -> None:
+    """Train a network a fold on the wells outside it; one that is on disk already is kept.
+
+    Writes ``models/fold_K.safetensors`` and ``.json``, and ``tables/training.parquet``.
+    """
+    machine = choose_machine(config.run.device)
+    recipe = _recipe(config, store)
+    folds = sorted(int(fold) for fold in crops["fold"].unique() if fold >= 0)
+    steps = _steps(config, recipe, len(folds), machine)
+    record.content["device"] = machine.description
+    record.resolve(steps=steps, folds=len(folds), precision=machine.precision)
+    listener.say(f"Training {len(folds)} networks of {steps} steps on {machine.description}.")
+    histories = []
+    for fold in folds:
+        path = folder.models / f"fold_{fold}"
+        if not path.with_suffix(".json").is_file():
+            model = config.model
+            settings = FitSettings(
+                steps=steps,
+                minibatch=model.minibatch,
+                learning_rate=model.learning_rate,
+                class_weight=model.class_weight,
+                label_smoothing=model.label_smoothing,
+                seed=fold_seed(config.run.seed, fold),
+            )
+            trained = train_fold(
+                _training_crops(crops, store, fold, config.class_names),
+                recipe,
+                settings,
+                machine,
+                progress=listener.track(f"network {fold + 1} of {len(folds)}"),
+            )
+            save_network(trained.network, path, _metadata(trained, store, config, fold, settings))
+        history = pd.DataFrame(load_network(path)[1]["history"])
+        # Seconds differ from run to run; tables must not.
+        histories.append(history.drop(columns="seconds").assign(fold=fold))
+    with atomic_path(folder.table("training")) as temporary:
+        pd.concat(histories, ignore_index=True).to_parquet(temporary, index=False)

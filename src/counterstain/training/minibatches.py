@@ -1,0 +1,176 @@
+"""Minibatches: balanced, turned and mirrored, dequantised, made ready while the network works."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["BalancedSampler", "Minibatch", "PixelSource", "dihedral", "minibatches"]
+
+# Cameras deliver 12 to 16 bits of which the lowest are noise; a likelihood that models them spends
+# its capacity there. 256 grey levels of the controls' range keep all that an eye can see.
+_GREY_LEVELS = 256
+_READY = 3
+
+
+class PixelSource(Protocol):
+    """What training reads pixels from; the crop store is one."""
+
+    def scaled(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return crops ``(n, C, H, W)`` in units of the negative controls' range."""
+        ...
+
+    def count_step(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the size of one camera count in these units, ``(n, C)``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Minibatch:
+    """Images and classes of one training step.
+
+    Parameters
+    ----------
+    images : Tensor
+        ``(N, C, H, W)`` float32, channels last in memory.
+    classes : Tensor
+        ``(N,)`` int64 class index.
+    log_bin : Tensor
+        ``(N,)`` log-volume of a dequantisation bin in nats, summed over all pixels.
+    """
+
+    images: Tensor
+    classes: Tensor
+    log_bin: Tensor
+
+
+class BalancedSampler:
+    """Draw crops so that classes count the same, and within a class its wells.
+
+    Parameters
+    ----------
+    ids, classes, wells : array of int
+        Crop, its class index and its well, one entry a crop.
+    generator : numpy.random.Generator
+        Source of randomness.
+
+    Examples
+    --------
+    >>> sampler = BalancedSampler(
+    ...     np.arange(5), np.array([0, 0, 0, 0, 1]), np.array([0, 0, 0, 1, 2]),
+    ...     np.random.default_rng(0),
+    ... )
+    >>> ids, classes = sampler.draw(4)
+    >>> classes.tolist(), int((ids == 4).sum())
+    ([0, 0, 1, 1], 2)
+    """
+
+    def __init__(
+        self,
+        ids: NDArray[np.int64],
+        classes: NDArray[np.int64],
+        wells: NDArray[np.int64],
+        generator: np.random.Generator,
+    ) -> None:
+        self._generator = generator
+        self._classes = np.unique(classes)
+        self._wells = [
+            [
+                ids[(classes == index) & (wells == well)]
+                for well in np.unique(wells[classes == index])
+            ]
+            for index in self._classes
+        ]
+        self._turn = 0
+
+    def draw(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return `count` crop ids and their classes; what does not divide evenly takes turns."""
+        n_classes = len(self._classes)
+        slots = np.sort((np.arange(count) + self._turn) % n_classes)
+        self._turn = (self._turn + count) % n_classes
+        chosen = np.empty(count, np.int64)
+        for position, slot in enumerate(slots):
+            wells = self._wells[slot]
+            crops = wells[self._generator.integers(len(wells))]
+            chosen[position] = crops[self._generator.integers(len(crops))]
+        return chosen, self._classes[slots]
+
+
+def dihedral(images: NDArray[np.float32], operation: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Turn each image by quarter turns and mirror it, without resampling.
+
+    Parameters
+    ----------
+    images : array
+        ``(N, C, H, W)`` with H equal to W.
+    operation : array of int
+        ``(N,)`` 0 to 7: quarter turns, plus 4 for a mirrored image.
+
+    Examples
+    --------
+    >>> image = np.arange(4, dtype=np.float32).reshape(1, 1, 2, 2)
+    >>> dihedral(image, np.array([1])).ravel().tolist()
+    [1.0, 3.0, 0.0, 2.0]
+    """
+    out = np.empty_like(images)
+    for code in range(8):
+        chosen = operation == code
+        if chosen.any():
+            turned = np.rot90(images[chosen], code % 4, axes=(2, 3))
+            out[chosen] = turned[..., ::-1] if code >= 4 else turned
+    return out
+
+
+def _assemble(
+    source: PixelSource,
+    ids: NDArray[np.int64],
+    classes: NDArray[np.int64],
+    generator: np.random.Generator,
+) -> Minibatch:
+    images = dihedral(source.scaled(ids), generator.integers(8, size=len(ids)))
+    bins = np.maximum(source.count_step(ids), np.float32(1 / _GREY_LEVELS))
+    noise = generator.random(images.shape, dtype=np.float32)
+    images += noise * bins[:, :, None, None]
+    pixels = images.shape[2] * images.shape[3]
+    log_bin = torch.from_numpy(np.log(bins).sum(1) * pixels)
+    tensor = torch.from_numpy(images).contiguous(memory_format=torch.channels_last)
+    return Minibatch(tensor, torch.from_numpy(classes), log_bin)
+
+
+def minibatches(
+    source: PixelSource,
+    sampler: BalancedSampler,
+    *,
+    size: int,
+    steps: int,
+    generator: np.random.Generator,
+) -> Iterator[Minibatch]:
+    """Yield `steps` minibatches, each made in a second thread while the one before is used.
+
+    One thread draws and fills in order, so the sequence depends on the seed alone.
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="minibatches") as pool:
+
+        def make() -> Minibatch:
+            return _assemble(source, *sampler.draw(size), generator)
+
+        queue: deque[Future[Minibatch]] = deque()
+        for _ in range(min(_READY, steps)):
+            queue.append(pool.submit(make))
+        try:
+            for step in range(steps):
+                ready = queue.popleft().result()
+                if step + _READY < steps:
+                    queue.append(pool.submit(make))
+                yield ready
+        finally:
+            for future in queue:
+                future.cancel()
