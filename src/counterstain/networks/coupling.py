@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from counterstain.errors import InvalidInputError
 from counterstain.networks.base import InvertibleNetwork
-from counterstain.networks.layers import FlowStep
+from counterstain.networks.layers import FlowStep, IntensityCompression
 
 __all__ = ["CouplingNetwork"]
 
@@ -27,8 +27,8 @@ class CouplingNetwork(InvertibleNetwork):
     ----------
     arguments : mapping
         ``channels`` 1 to 8, ``size`` (pixels, a multiple of the product of `squeeze`),
-        ``n_classes``, and optionally ``hidden`` (128), ``blocks`` a level (8) and
-        ``squeeze`` ([4, 2]).
+        ``n_classes``, and optionally ``hidden`` (128), ``blocks`` a level (8), ``squeeze``
+        ([4, 2]) and ``softening`` (0.05), the intensity above which the scale is logarithmic.
 
     Raises
     ------
@@ -54,6 +54,7 @@ class CouplingNetwork(InvertibleNetwork):
         hidden = int(arguments.get("hidden") or 128)
         blocks = int(arguments.get("blocks") or 8)
         channels, side = int(arguments["channels"]), int(arguments["size"])
+        softening = float(arguments.get("softening") or 0.05)
         whole = int(torch.tensor(squeeze).prod())
         if side % whole:
             raise InvalidInputError(
@@ -65,8 +66,9 @@ class CouplingNetwork(InvertibleNetwork):
             channels *= factor**2
             widths.append(channels)
         side //= whole
-        resolved = {**arguments, "squeeze": squeeze, "hidden": hidden, "blocks": blocks}
-        super().__init__(resolved, (channels, side, side))
+        resolved = {"squeeze": squeeze, "hidden": hidden, "blocks": blocks, "softening": softening}
+        super().__init__({**arguments, **resolved}, (channels, side, side))
+        self.compression = IntensityCompression(softening)
         self.squeeze = squeeze
         self.levels = nn.ModuleList(
             nn.ModuleList(FlowStep(width, hidden) for _ in range(blocks)) for width in widths
@@ -81,13 +83,13 @@ class CouplingNetwork(InvertibleNetwork):
 
     def transform(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map images to latent maps and the log-determinant."""
-        x, total = images, images.new_zeros(())
+        x, total = self.compression(images)
         for factor, steps in self._steps():
             x = functional.pixel_unshuffle(x, factor)
             for step in steps:
                 x, log_determinant = step(x)
                 total = total + log_determinant
-        return x, total.expand(len(images))
+        return x, total
 
     def inverse_transform(self, maps: Tensor) -> Tensor:
         """Map latent maps back to images."""
@@ -95,4 +97,4 @@ class CouplingNetwork(InvertibleNetwork):
             for step in reversed(steps):
                 maps = step.inverse(maps)
             maps = functional.pixel_shuffle(maps, factor)
-        return maps
+        return self.compression.inverse(maps)

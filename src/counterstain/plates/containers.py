@@ -6,7 +6,9 @@ TIFF, PNG and zarr arrays look the same from here on: one stack of planes of one
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +56,38 @@ class ImageStack:
     width: int
     dtype: np.dtype[Any]
     read: Callable[[], npt.NDArray[Any]]
+
+
+class _Listener(logging.Filter):
+    """Keeps what tifffile logs while this module reads a file off the user's screen.
+
+    What it says there is a sign of damage that becomes part of one clear sentence; messages that
+    other callers of tifffile cause pass.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._here = threading.local()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        heard: list[str] | None = getattr(self._here, "heard", None)
+        if heard is not None:
+            heard.append(record.getMessage())
+        return heard is None
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[list[str]]:
+        """Collect the messages of this thread."""
+        heard: list[str] = []
+        self._here.heard = heard
+        try:
+            yield heard
+        finally:
+            self._here.heard = None
+
+
+_LISTENER = _Listener()
+logging.getLogger("tifffile").addFilter(_LISTENER)
 
 
 def _plane_axis(axes: str, shape: tuple[int, ...]) -> tuple[int | None, tuple[int, ...]]:
@@ -105,9 +139,9 @@ def _check_whole(series: tifffile.TiffPageSeries, size: int) -> None:
 @contextlib.contextmanager
 def _open_tiff(path: Path, size: int) -> Iterator[ImageStack]:
     # Sibling files that OME-XML names are not opened: each file stands for itself.
-    with tifffile.TiffFile(path, _multifile=False) as tiff:
-        if not len(tiff.pages):
-            raise UnfitImage("is truncated (its directory is missing): copy it again")
+    with _LISTENER.listening() as heard, tifffile.TiffFile(path, _multifile=False) as tiff:
+        if not len(tiff.pages) or any("invalid page offset" in message for message in heard):
+            raise UnfitImage("is truncated (a page would lie beyond its end): copy it again")
         page = tiff.pages.first
         series = tiff.series[0]
         if len(tiff.pages) == 1 and tiff.is_ome:

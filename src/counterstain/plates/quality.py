@@ -117,9 +117,9 @@ def flag_faulty(fields: pd.DataFrame, config: QualityConfig) -> pd.DataFrame:
     """Tell faulty fields, each from the other fields of its plate, and say why.
 
     Only what points to the microscope is called faulty, not what a treatment may do: blur and odd
-    brightness must show in every channel, a raised background or a large bright thing in any. A deviation that most other
-    wells of the same treatment share is taken for biology. Plates with fewer than 8 readable
-    fields are judged by cell count and saturation alone.
+    brightness must show in every channel, a raised background or a large bright thing in any. A
+    deviation that most other wells of the same treatment share is taken for biology. Plates with
+    fewer than 8 readable fields are judged by cell count and saturation alone.
 
     Parameters
     ----------

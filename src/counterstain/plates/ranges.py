@@ -52,8 +52,8 @@ def measure_ranges(screen: Screen, n_fields: int = 24) -> tuple[pd.DataFrame, tu
         except UnreadableImageError as error:
             problems += error.problems
             continue
-        for channel, plane in enumerate(field):
-            counts[channel] += np.bincount(plane.ravel(), minlength=1 << 16)
+        for index, plane in enumerate(field):
+            counts[index] += np.bincount(plane.ravel(), minlength=1 << 16)
     dtype = str(usable["dtype"].iloc[0])
     rows = []
     for channel, histogram in zip(screen.channels, counts, strict=True):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from counterstain.errors import InvalidInputError
 from counterstain.files import atomic_path
+from counterstain.plates.crop_table import write_crop_table
 from counterstain.plates.crops import Crops
 from counterstain.plates.field_work import work_fields
 from counterstain.plates.images import read_field
@@ -70,13 +71,13 @@ def write_crops(
         fields = writing.field_table()
         folds, n_folds = _folds(screen, _has_usable(screen, fields), fields)
         writing.close(n_folds)
-        crops = writing.crop_table(fields.merge(folds, on=_KEY, how="left"))
         with (
             atomic_path(folder.table("fields")) as fields_path,
             atomic_path(folder.table("crops")) as crops_path,
         ):
             fields.to_parquet(fields_path, index=False)
-            crops.to_parquet(crops_path, index=False)
+            folded = fields.merge(folds, on=_KEY, how="left")
+            write_crop_table(crops_path, folded, writing.places)
 
 
 def _planned_crops(screen: Screen) -> tuple[tuple[int, int, int], np.dtype[Any]]:
@@ -145,7 +146,7 @@ class _Writing:
         self._plates = tuple(self._rows["Metadata_Plate"].unique())
         self._fields: list[pd.DataFrame] = []
         self._limits: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
-        self._places: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+        self.places: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
         self._notes: list[str] = []
 
     def run(self, progress: Callable[[int, int], None] | None) -> None:
@@ -161,18 +162,21 @@ class _Writing:
             worked = work_fields(records, self._screen.config)
             for row, field in zip(records, worked, strict=True):
                 measured.append(field.measures)
-                if field.pixels is not None and field.crops is not None:
+                if field.pixels is not None:
                     counts[row["is_control"]].add(field.pixels)
-                    self._append(field.crops, index)
+                self._append(field.crops, index)
                 done += 1
                 if progress is not None:
                     progress(done, total)
             table = pd.DataFrame(measured, index=rows.index)
             self._judge(plate, rows.drop(columns="problem").join(table), counts)
 
-    def _append(self, crops: Crops, plate: int) -> None:
+    def _append(self, crops: Crops | None, plate: int) -> None:
+        if crops is None:
+            self.places.append((np.empty(0), np.empty(0)))
+            return
         self._writer.append(crops.pixels, crops.nuclei, plate=plate)
-        self._places.append((crops.y, crops.x))
+        self.places.append((crops.y, crops.x))
 
     def _judge(self, plate: str, rows: pd.DataFrame, counts: dict[bool, Histograms]) -> None:
         """Flag the fields of a plate, then scale by the controls that are left."""
@@ -206,18 +210,6 @@ class _Writing:
         """Return the table of all fields."""
         fields = pd.concat(self._fields).drop(columns=["is_control", "readable", "problem"])
         return fields.reset_index(drop=True)
-
-    def crop_table(self, fields: pd.DataFrame) -> pd.DataFrame:
-        """Return the table of all crops, from that of fields with the fold of their wells."""
-        metadata = [c for c in fields.columns if c.startswith("Metadata_")]
-        row = np.repeat(np.arange(len(fields)), fields["n_crops"])
-        crops = fields.loc[row, ["field", *metadata, "class_name"]].reset_index(drop=True)
-        crops.insert(0, "crop", np.arange(len(crops)))
-        crops["y"] = np.concatenate([y for y, _ in self._places])
-        crops["x"] = np.concatenate([x for _, x in self._places])
-        crops["usable"] = ~fields["faulty"].to_numpy(dtype=bool)[row]
-        crops["fold"] = fields["fold"].to_numpy(dtype=np.int64)[row]
-        return crops
 
     def close(self, n_folds: int) -> None:
         """Finish the store."""

@@ -44,7 +44,7 @@ class RunRecord:
 
     def is_done(self, stage: str) -> bool:
         """Whether a stage ended before."""
-        return self.content["stages"].get(stage, {}).get("state") == "done"
+        return bool(self.content["stages"].get(stage, {}).get("state") == "done")
 
     def forget(self, stages: tuple[str, ...]) -> None:
         """Mark stages as not done, so that they are made again."""

@@ -25,7 +25,8 @@ def class_index(table: pd.DataFrame, class_names: tuple[str, ...]) -> NDArray[np
     >>> class_index(pd.DataFrame({"class_name": ["b", "", "a"]}), ("a", "b")).tolist()
     [1, -1, 0]
     """
-    return np.asarray(pd.Index(class_names).get_indexer(table["class_name"]), np.int64)
+    indexer = pd.Index(class_names).get_indexer(pd.Index(table["class_name"]))
+    return np.asarray(indexer, np.int64)
 
 
 def group_wells(table: pd.DataFrame) -> tuple[NDArray[np.int64], pd.DataFrame]:
@@ -48,7 +49,8 @@ def group_wells(table: pd.DataFrame) -> tuple[NDArray[np.int64], pd.DataFrame]:
     >>> codes.tolist(), wells["Metadata_Well"].tolist()
     ([1, 0, 1], ['A01', 'B01'])
     """
-    codes = table.groupby(_KEY, sort=True, dropna=False).ngroup().to_numpy(np.int64)
+    numbers = table.groupby(_KEY, sort=True, dropna=False).ngroup()
+    codes: NDArray[np.int64] = np.asarray(numbers, np.int64)
     keep = [*metadata_columns(table), "class_name", "fold"]
     first = table[keep].assign(well=codes).drop_duplicates("well").sort_values("well")
     return codes, first.reset_index(drop=True)
@@ -64,4 +66,5 @@ def evenly_spaced(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """
     if len(rows) <= count:
         return rows
-    return rows[np.linspace(0, len(rows) - 1, count).astype(int)]
+    picked: NDArray[np.int64] = rows[np.linspace(0, len(rows) - 1, count).astype(int)]
+    return picked

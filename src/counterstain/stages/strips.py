@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import torch
@@ -111,4 +113,5 @@ def write_strips(
         for key, value in facts.items():
             kept.setdefault(key, []).append(value)
     with atomic_path(folder.counterfactuals) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, **{key: np.array(value) for key, value in kept.items()})
+        arrays: dict[str, Any] = {key: np.array(value) for key, value in kept.items()}
+        np.savez_compressed(stream, **arrays)

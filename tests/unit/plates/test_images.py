@@ -169,17 +169,22 @@ def test_files_that_are_no_images(tmp_path: Path, content: bytes | None, words: 
 @pytest.mark.parametrize("planes", [1, 3])
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.8, 0.97])
 def test_truncated_at_any_place(
-    tmp_path: Path, stack: npt.NDArray[Any], compression: str | None, planes: int, share: float
+    tmp_path: Path,
+    stack: npt.NDArray[Any],
+    caplog: pytest.LogCaptureFixture,
+    compression: str | None,
+    planes: int,
+    share: float,
 ) -> None:
     path = tmp_path / "x.tif"
     pixels = stack[0] if planes == 1 else stack
     tifffile.imwrite(path, pixels, photometric="minisblack", compression=compression, metadata=None)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
-    header = probe_image(str(path))
-    assert header.problem or header.n_planes < planes
+    assert str(path) in probe_image(str(path)).problem
     with pytest.raises(UnreadableImageError, match=r"x\.tif"):
         read_field(row(path, planes), planes)
+    assert caplog.records == []
 
 
 def test_damaged_pixels_are_found_when_decoded(tmp_path: Path, stack: npt.NDArray[Any]) -> None:
