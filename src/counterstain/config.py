@@ -134,6 +134,11 @@ class ModelConfig(_Section):
     class_weight: float = Field(default=0.1, ge=0)
     """Weight of the cross-entropy beside one bit per dimension (invertible networks)."""
     label_smoothing: float = Field(default=0.05, ge=0, lt=1)
+    gain_jitter: float = Field(default=0.2, ge=0, le=2)
+    """Staining differs from well to well: in training each channel's gain varies by this much, as a
+    natural logarithm. More where the readout is a ratio, 0 where absolute intensity is trusted."""
+    offset_jitter: float = Field(default=0.02, ge=0, le=0.5)
+    """Likewise the background, as a share of the range of the negative controls."""
 
 
 class OracleConfig(_Section):
@@ -215,7 +220,7 @@ def _sentence(path: Path, error: Any) -> str:
 
 
 def read_config(path: Path) -> ScreenConfig:
-    """Read and check a ``screen.toml``.
+    r"""Read and check a ``screen.toml``.
 
     Relative paths in the file start at the file's own folder; they are returned absolute.
 
@@ -241,7 +246,7 @@ def read_config(path: Path) -> ScreenConfig:
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "screen.toml"
-    >>> _ = path.write_text('[images]\\npattern = "x"\\nchanels = ["DNA"]\\n[classes]\\n')
+    >>> _ = path.write_text('[images]\npattern = "x"\nchanels = ["DNA"]\n[classes]\n')
     >>> try:
     ...     read_config(path)
     ... except InvalidInputError as error:

@@ -10,7 +10,6 @@ import contextlib
 import errno
 import hashlib
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -35,7 +34,7 @@ def _remove(path: Path) -> None:
 def atomic_path(final: Path) -> Iterator[Path]:
     """Give a temporary path that takes the final name only if the block succeeds.
 
-    Works for files and for folders (a zarr store); an older file or folder of that name is replaced.
+    Works for files and for folders (a zarr store); an older one of that name is replaced.
 
     Parameters
     ----------
@@ -67,7 +66,7 @@ def atomic_path(final: Path) -> Iterator[Path]:
         yield temporary
         if final.is_dir() and not final.is_symlink():
             shutil.rmtree(final)
-        os.replace(temporary, final)
+        temporary.replace(final)
     except OSError as error:
         _remove(temporary)
         if error.errno in _DISK_FULL:

@@ -41,6 +41,11 @@ class _Run:
 
     def crops(self) -> None:
         write_crops(self.screen, self.folder, progress=self.listener.track("crops"))
+        with CropStore.open(self.folder.crops) as store:
+            notes = [str(note) for note in store.attrs["notes"]]
+        for note in notes:
+            self.listener.say(f"note: {note}")
+        self.record.note(notes)
 
     def train(self) -> None:
         with CropStore.open(self.folder.crops) as store:

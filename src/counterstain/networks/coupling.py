@@ -28,7 +28,7 @@ class CouplingNetwork(InvertibleNetwork):
     arguments : mapping
         ``channels`` 1 to 8, ``size`` (pixels, a multiple of the product of `squeeze`),
         ``n_classes``, and optionally ``hidden`` (128), ``blocks`` a level (8), ``squeeze``
-        ([4, 2]) and ``softening`` (0.05), the intensity above which the scale is logarithmic.
+        ([4, 2]) and ``softening`` (0.15), the intensity above which the scale is logarithmic.
 
     Raises
     ------
@@ -54,7 +54,7 @@ class CouplingNetwork(InvertibleNetwork):
         hidden = int(arguments.get("hidden") or 128)
         blocks = int(arguments.get("blocks") or 8)
         channels, side = int(arguments["channels"]), int(arguments["size"])
-        softening = float(arguments.get("softening") or 0.05)
+        softening = float(arguments.get("softening") or 0.15)
         whole = int(torch.tensor(squeeze).prod())
         if side % whole:
             raise InvalidInputError(

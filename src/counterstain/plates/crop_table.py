@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from pyarrow import parquet  # type: ignore[import-untyped]
+from pyarrow import parquet
 
 __all__ = ["write_crop_table"]
 

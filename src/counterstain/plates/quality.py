@@ -192,17 +192,22 @@ def _relative(fields: pd.DataFrame, channels: Sequence[str], limit: float) -> pd
         signal = pd.concat([s["signal"] for s in scores], axis=1)
         background = pd.concat([s["background"] for s in scores], axis=1)
         blob = pd.concat([s["blob"] for s in scores], axis=1)
-        blurred = (focus.mean(axis=1) < -limit) & (focus.max(axis=1) < -limit / 2)
+        blurred = _throughout(-focus, limit)
         # Longer exposure lifts the background too; what only adds bright things is debris.
         unlifted = background.max(axis=1) < limit / 2
-        glaring = signal.min(axis=1) > limit
+        glaring = _throughout(signal, limit)
         debris = blob.where(background < limit / 2, 0.0).max(axis=1) > limit
         debris |= glaring & unlifted
-        odd = (glaring & ~debris) | (signal.max(axis=1) < -limit)
+        odd = (glaring & ~debris) | _throughout(-signal, limit)
         odd |= background.max(axis=1) > limit
         for name, flag in zip(names, (blurred, debris, odd), strict=True):
             flags.loc[plate.index, name] = flag & ~_shared(flag, plate)
     return flags
+
+
+def _throughout(scores: pd.DataFrame, limit: float) -> pd.Series[bool]:
+    """Whether a deviation shows in every channel: half of it where a phenotype spreads one."""
+    return (scores.mean(axis=1) > limit) & (scores.min(axis=1) > limit / 2)
 
 
 def _scores(plate: pd.DataFrame, channel: str) -> dict[str, pd.Series[float]]:
@@ -238,17 +243,17 @@ def _robust_z(values: pd.Series[float], floor: float) -> pd.Series[float]:
 
 def _shared(flag: pd.Series[bool], plate: pd.DataFrame) -> pd.Series[bool]:
     """Whether most fields in other wells of the same treatment deviate too."""
-    columns = [
-        c
-        for c in ("Metadata_Compound", "Metadata_Concentration", "class_name")
-        if c in plate.columns
-    ]
-    treatment = plate[columns].astype(str).agg("|".join, axis=1) if columns else flag.astype(str)
+    known = ("Metadata_Compound", "Metadata_Concentration", "class_name")
+    columns = [plate[c].fillna("").astype(str) for c in known if c in plate]
+    if not columns:
+        return pd.Series(False, index=plate.index)
+    treatment = pd.concat(columns, axis=1).agg("|".join, axis=1)
     well = treatment + "|" + plate["Metadata_Well"].astype(str)
     number = flag.astype(int)
     others = _total(number, treatment) - _total(number, well)
     n_others = _total(number * 0 + 1, treatment) - _total(number * 0 + 1, well)
-    return (n_others >= 2) & (others >= 0.5 * n_others)
+    named = treatment.str.strip("|") != ""
+    return named & (n_others >= 2) & (others >= 0.5 * n_others)
 
 
 def _total(values: pd.Series[int], key: pd.Series[str]) -> pd.Series[int]:

@@ -70,7 +70,7 @@ def write_crops(
         writing.run(progress)
         fields = writing.field_table()
         folds, n_folds = _folds(screen, _has_usable(screen, fields), fields)
-        writing.close(n_folds)
+        writing.close(n_folds, shape)
         with (
             atomic_path(folder.table("fields")) as fields_path,
             atomic_path(folder.table("crops")) as crops_path,
@@ -211,9 +211,14 @@ class _Writing:
         fields = pd.concat(self._fields).drop(columns=["is_control", "readable", "problem"])
         return fields.reset_index(drop=True)
 
-    def close(self, n_folds: int) -> None:
+    def close(self, n_folds: int, shape: tuple[int, int, int]) -> None:
         """Finish the store."""
         config = self._screen.config
+        if any(edge % 8 for edge in shape[1:]):
+            self._notes.append(
+                f"Crops are {shape[1]} x {shape[2]} px, which 8 does not divide; networks that "
+                "unshuffle pixels need that: choose another `crops.size`."
+            )
         if n_folds < config.split.folds:
             self._notes.append(
                 f"`split.folds` is {config.split.folds}, but a class has only {n_folds} groups of "

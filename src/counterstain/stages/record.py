@@ -57,6 +57,12 @@ class RunRecord:
         self.content["resolved"].update(values)
         self.save()
 
+    def note(self, sentences: list[str]) -> None:
+        """Keep sentences for the report, each once."""
+        known = self.content["notes"]
+        known.extend(sentence for sentence in sentences if sentence not in known)
+        self.save()
+
     def save(self) -> None:
         """Write the file."""
         write_json(self.folder.run_json, self.content)

@@ -115,6 +115,8 @@ def train_networks(
                 learning_rate=model.learning_rate,
                 class_weight=model.class_weight,
                 label_smoothing=model.label_smoothing,
+                gain_jitter=model.gain_jitter,
+                offset_jitter=model.offset_jitter,
                 seed=fold_seed(config.run.seed, fold),
             )
             trained = train_fold(

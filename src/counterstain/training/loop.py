@@ -17,7 +17,7 @@ from torch import nn
 from counterstain.errors import CounterstainError
 from counterstain.networks.base import Classifier
 from counterstain.training.device import Machine
-from counterstain.training.minibatches import BalancedSampler, PixelSource, minibatches
+from counterstain.training.minibatches import BalancedSampler, PixelSource, StainJitter, minibatches
 from counterstain.training.objective import Losses, Objective
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class FitSettings:
         Highest learning rate of Adam; warmed up, then decayed along a cosine.
     class_weight, label_smoothing : float
         See :class:`~counterstain.training.objective.Objective`.
+    gain_jitter, offset_jitter : float
+        See :class:`~counterstain.training.minibatches.StainJitter`.
     seed : int
         Makes the minibatches repeat.
     """
@@ -51,6 +53,8 @@ class FitSettings:
     learning_rate: float = 2e-3
     class_weight: float = 0.1
     label_smoothing: float = 0.05
+    gain_jitter: float = 0.0
+    offset_jitter: float = 0.0
     seed: int = 0
 
 
@@ -133,7 +137,12 @@ def fit(
     generator = np.random.default_rng(settings.seed)
     sampler = BalancedSampler(crops.ids, crops.classes, crops.wells, generator)
     stream = minibatches(
-        crops.source, sampler, size=settings.minibatch, steps=settings.steps, generator=generator
+        crops.source,
+        sampler,
+        size=settings.minibatch,
+        steps=settings.steps,
+        generator=generator,
+        jitter=StainJitter(settings.gain_jitter, settings.offset_jitter),
     )
     history: list[dict[str, Any]] = []
     start = time.perf_counter()

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["BalancedSampler", "Minibatch", "PixelSource", "dihedral", "minibatches"]
+__all__ = ["BalancedSampler", "Minibatch", "PixelSource", "StainJitter", "dihedral", "minibatches"]
 
 # Cameras deliver 12 to 16 bits of which the lowest are noise; a likelihood that models them spends
 # its capacity there. 256 grey levels of the controls' range keep all that an eye can see.
@@ -50,6 +50,32 @@ class Minibatch:
     images: Tensor
     classes: Tensor
     log_bin: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class StainJitter:
+    """How much staining and background vary in training, beyond what the plate shows.
+
+    Parameters
+    ----------
+    gain : float
+        Gains lie between ``exp(-gain)`` and ``exp(gain)``, per crop and channel.
+    offset : float
+        Offsets lie between a third of this below zero and this above.
+    """
+
+    gain: float = 0.0
+    offset: float = 0.0
+
+    def apply(self, images: NDArray[np.float32], generator: np.random.Generator) -> None:
+        """Change images ``(N, C, H, W)`` in place."""
+        shape = (*images.shape[:2], 1, 1)
+        if self.gain:
+            draw = generator.uniform(-self.gain, self.gain, shape)
+            images *= np.exp(draw).astype(np.float32)
+        if self.offset:
+            draw = generator.uniform(-self.offset / 3, self.offset, shape)
+            images += draw.astype(np.float32)
 
 
 class BalancedSampler:
@@ -104,6 +130,9 @@ class BalancedSampler:
         return chosen, self._classes[slots]
 
 
+_NO_JITTER = StainJitter()
+
+
 def dihedral(images: NDArray[np.float32], operation: NDArray[np.int64]) -> NDArray[np.float32]:
     """Turn each image by quarter turns and mirror it, without resampling.
 
@@ -133,9 +162,11 @@ def _assemble(
     source: PixelSource,
     ids: NDArray[np.int64],
     classes: NDArray[np.int64],
+    jitter: StainJitter,
     generator: np.random.Generator,
 ) -> Minibatch:
     images = dihedral(source.scaled(ids), generator.integers(8, size=len(ids)))
+    jitter.apply(images, generator)
     bins = np.maximum(source.count_step(ids), np.float32(1 / _GREY_LEVELS))
     noise = generator.random(images.shape, dtype=np.float32)
     images += noise * bins[:, :, None, None]
@@ -152,6 +183,7 @@ def minibatches(
     size: int,
     steps: int,
     generator: np.random.Generator,
+    jitter: StainJitter = _NO_JITTER,
 ) -> Iterator[Minibatch]:
     """Yield `steps` minibatches, each made in a second thread while the one before is used.
 
@@ -160,7 +192,7 @@ def minibatches(
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="minibatches") as pool:
 
         def make() -> Minibatch:
-            return _assemble(source, *sampler.draw(size), generator)
+            return _assemble(source, *sampler.draw(size), jitter, generator)
 
         queue: deque[Future[Minibatch]] = deque()
         for _ in range(min(_READY, steps)):

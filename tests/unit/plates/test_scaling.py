@@ -55,7 +55,7 @@ def test_other_dtypes_are_refused():
 
 def scaling():
     low = np.array([[3.0, 100.25], [0.0, 7.5]])
-    return PixelScaling(("P1", "P2"), low, low + [[250.5, 60000.0], [1.0, 17.0]])
+    return PixelScaling(("P1", "P2"), low, low + np.array([[250.5, 6e4], [1.0, 17.0]]))
 
 
 def test_each_crop_gets_the_scale_of_its_plate_and_nothing_is_clipped():

@@ -1,0 +1,188 @@
+"""The real command line on a small simulated plate, from images to report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+
+from counterstain.cli.app import call
+from counterstain.plates import simulate_plate
+
+TABLES = ("fields", "crops", "scores", "wells", "effects", "counterfactuals", "training")
+STEPS = 60
+
+
+def small_plate(folder: Path, phenotype: str = "mitochondria_down", seed: int = 3) -> Path:
+    """Draw a small plate and set few training steps."""
+    screen = simulate_plate(
+        folder,
+        seed=seed,
+        phenotype=phenotype,
+        fields_per_well=1,
+        field_size=192,
+        control_wells=6,
+        compounds=1,
+        doses=3,
+        faulty_fields=1,
+    )
+    text = screen.read_text(encoding="utf-8")
+    head, tail = text.split("[model]", 1)
+    lines = [line for line in tail.splitlines() if not line.startswith("steps")]
+    lines.insert(2, f"steps = {STEPS}\nhidden = 24\nblocks = 3\nminibatch = 24")
+    text = f"{head}[split]\nfolds = 2\n\n[model]" + "\n".join(lines) + "\n"
+    screen.write_text(text, encoding="utf-8")
+    return screen
+
+
+@pytest.fixture(scope="module")
+def screen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_plate(tmp_path_factory.mktemp("plate") / "P")
+
+
+@pytest.fixture(scope="module")
+def finished(screen: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "RUN"
+    command = [sys.executable, "-m", "counterstain", "run", str(screen), "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Report: " in done.stdout
+    return out
+
+
+def metrics_of(run: Path) -> dict[str, object]:
+    return json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+
+
+def test_every_file_of_the_contract_is_there_and_nothing_half_written(finished: Path) -> None:
+    names = {path.name for path in finished.iterdir()}
+    assert {"run.json", "crops.zarr", "metrics.json", "models", "profiles.h5ad", "report"} <= names
+    assert {path.stem for path in (finished / "tables").iterdir()} == set(TABLES)
+    assert not list(finished.rglob("*.tmp"))
+    assert not list(finished.rglob("*.pkl"))
+    record = json.loads((finished / "run.json").read_text())
+    assert set(record["stages"]) == {"crops", "train", "score", "explain", "report"}
+    assert str(finished.parent) not in json.dumps(record)
+
+
+def test_no_crop_is_scored_by_a_network_that_saw_its_well(finished: Path) -> None:
+    crops = pd.read_parquet(finished / "tables" / "crops.parquet")
+    labelled = crops[crops["class_name"] != ""]
+    assert (labelled.groupby(["Metadata_Plate", "Metadata_Well"])["fold"].nunique() == 1).all()
+    assert set(labelled["fold"]) == {0, 1}
+    assert (crops.loc[crops["class_name"] == "", "fold"] == -1).all()
+
+
+def test_the_planted_channel_is_found(finished: Path) -> None:
+    metrics = metrics_of(finished)
+    assert metrics["nothing_to_explain"] is False
+    assert metrics["separation"]["z_prime"]["value"] > 0
+    assert metrics["oracle"]["channel"] == "mitochondria"
+    effects = pd.read_parquet(finished / "tables" / "effects.parquet")
+    first = effects.sort_values("rank").iloc[0]
+    assert first["channel"] == "mitochondria"
+    assert first["verdict"] == "confirmed"
+    page = (finished / "report" / "index.html").read_text(encoding="utf-8")
+    assert "mitochondria" in page
+
+
+def test_counterfactuals_carry_their_error_and_reach_their_goal(finished: Path) -> None:
+    edits = pd.read_parquet(finished / "tables" / "counterfactuals.parquet")
+    assert (edits["inverse_error"] < 1e-3).all()
+    assert (edits["logit_after"] > 0).all()
+    pictures = np.load(finished / "counterfactuals.npz")
+    assert np.abs(pictures["logit_boundary"]).max() < 1e-2
+    assert pictures["original"].shape == pictures["counterfactual"].shape
+
+
+def test_tables_keep_every_well_and_faulty_field(screen: Path, finished: Path) -> None:
+    truth = json.loads((screen.parent / "truth.json").read_text())
+    wells = pd.read_parquet(finished / "tables" / "wells.parquet")
+    plate_map = pd.read_csv(screen.parent / "platemap.csv")
+    assert set(wells["Metadata_Well"]) >= set(plate_map["Metadata_Well"])
+    fields = pd.read_parquet(finished / "tables" / "fields.parquet")
+    assert len(fields) == len(plate_map)
+    assert truth
+    assert fields["faulty"].dtype == bool
+
+
+def test_profiles_open_as_anndata(finished: Path) -> None:
+    data = anndata.read_h5ad(finished / "profiles.h5ad")
+    wells = pd.read_parquet(finished / "tables" / "wells.parquet")
+    assert data.n_obs == (wells["n_crops"] > 0).sum()
+    assert "Metadata_Well" in data.obs
+    seen = data.obs["fold"].astype(int).to_numpy() == 1
+    assert np.isnan(data.layers["fold_0"][seen]).all()
+
+
+def assert_same_tables(one: Path, other: Path) -> None:
+    for name in TABLES:
+        first, second = (
+            pd.read_parquet(run / "tables" / f"{name}.parquet") for run in (one, other)
+        )
+        pd.testing.assert_frame_equal(first, second, check_exact=True, obj=name)
+
+
+def test_a_killed_run_resumes_to_the_same_tables(
+    screen: Path, finished: Path, tmp_path: Path
+) -> None:
+    """Kill the run while the second network trains; what --resume makes must be equal."""
+    out = tmp_path / "RUN"
+    command = [sys.executable, "-m", "counterstain", "run", str(screen), "--out", str(out)]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    first_network = out / "models" / "fold_0.json"
+    while running.poll() is None and not first_network.is_file():
+        try:
+            running.wait(timeout=0.05)
+        except subprocess.TimeoutExpired:
+            continue
+    running.kill()
+    running.wait()
+    assert first_network.is_file()
+    assert not (out / "report").exists()
+    assert call(["run", str(screen), "--out", str(out), "--resume"]) == 0
+    assert_same_tables(finished, out)
+
+
+def test_a_stage_can_be_repeated(screen: Path, finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "RUN"
+    shutil.copytree(finished, out)
+    for verb in ("score", "explain"):
+        assert call([verb, str(screen), "--out", str(out)]) == 0
+    assert_same_tables(finished, out)
+    assert call(["report", str(out)]) == 0
+
+
+def test_a_folder_with_another_run_is_refused(
+    screen: Path, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
+    assert call(["run", str(screen), "--out", str(finished)]) == 2
+    assert "holds a run: go on with it with --resume" in capsys.readouterr().err
+    changed = screen.with_name("other.toml")
+    changed.write_text(screen.read_text().replace("seed = 3", "seed = 4"))
+    assert call(["run", str(changed), "--out", str(finished), "--resume"]) == 2
+    assert "was made from another configuration" in capsys.readouterr().err
+    (tmp_path / "notes.txt").write_text("mine")
+    assert call(["run", str(screen), "--out", str(tmp_path)]) == 2
+    assert "holds other files" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in finished.rglob("*")} == before
+
+
+def test_a_null_plate_stays_silent(tmp_path: Path) -> None:
+    screen = small_plate(tmp_path / "plate", phenotype="none", seed=5)
+    out = tmp_path / "RUN"
+    assert call(["run", str(screen), "--out", str(out)]) == 0
+    metrics = metrics_of(out)
+    assert metrics["nothing_to_explain"] is True
+    assert metrics["oracle"] is None
+    page = (out / "report" / "index.html").read_text(encoding="utf-8")
+    assert "nothing to explain" in page.lower()
+    assert not (out / "counterfactuals.npz").exists()
