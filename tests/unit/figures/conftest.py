@@ -14,7 +14,7 @@ from matplotlib.text import Text
 
 
 def _colliding(figure: Figure) -> list[tuple[str, str]]:
-    FigureCanvasAgg(figure).draw()
+    FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
     texts = [t for t in figure.findobj(Text) if t.get_visible() and str(t.get_text()).strip()]
     boxes = [(t.get_text(), t.get_window_extent().padded(-1.0)) for t in texts]
     page = figure.bbox

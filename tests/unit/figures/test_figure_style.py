@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
+import counterstain.figures
 from counterstain.figures.style import class_colours, class_letters, ink_on, save_figure, styled
 
 
@@ -48,3 +49,13 @@ def test_name_in_a_script_without_font_is_no_warning(tmp_path: Path) -> None:
     figure = Figure(figsize=(1, 1))
     figure.text(0, 0.5, "\u1703\u1704")
     assert "\u1703\u1704" in save_figure(figure, tmp_path, "figure").svg.read_text()
+
+
+def test_public_names_are_functions() -> None:
+    for name in counterstain.figures.__all__:
+        assert callable(getattr(counterstain.figures, name))
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no_such_figure"):
+        _ = counterstain.figures.no_such_figure

@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 
 from counterstain.errors import InvalidInputError
 from counterstain.figures.composite import channel_colours
-from counterstain.figures.effects import effects_forest
-from counterstain.figures.faulty import FieldPicture, faulty_fields, shrink
-from counterstain.figures.strips import Strips, change_limit, counterfactual_strips
+from counterstain.figures.effects import draw_effects
+from counterstain.figures.faulty import FieldPicture, draw_faulty_fields, shrink
+from counterstain.figures.strip_record import Strips, change_limit
+from counterstain.figures.strips import draw_counterfactual_strips
 
 Colliding = Callable[[Figure], list[tuple[str, str]]]
 CLASSES = ["diseased", "healthy"]
@@ -23,13 +24,24 @@ def _strips(n: int, n_channels: int) -> Strips:
     source = np.arange(n) % 2
     wells = np.array([f"B{i + 1:02d}" for i in range(n)])
     zero = np.zeros(n)
-    return Strips(*images, source, 1 - source, wells, zero - 3.21, zero, zero + 3.4, zero + 1e-6)
+    return Strips(
+        original=images[0],
+        boundary=images[1],
+        counterfactual=images[2],
+        source=source,
+        target=1 - source,
+        well=wells,
+        logit_original=zero - 3.21,
+        logit_boundary=zero,
+        logit_counterfactual=zero + 3.4,
+        inverse_error=zero + 1e-6,
+    )
 
 
 @pytest.mark.parametrize("n_channels", [1, 2, 3, 5, 8])
 def test_strip_labels_do_not_meet(colliding: Colliding, n_channels: int) -> None:
     channels = [f"mitochondria {i}" for i in range(n_channels)]
-    figure = counterfactual_strips(
+    figure = draw_counterfactual_strips(
         _strips(3, n_channels), channels, CLASSES, channel_colours(n_channels), pixel_size_um=0.65
     )
     assert colliding(figure) == []
@@ -37,14 +49,14 @@ def test_strip_labels_do_not_meet(colliding: Colliding, n_channels: int) -> None
 
 
 def test_computed_pictures_say_so_in_the_picture() -> None:
-    figure = counterfactual_strips(_strips(2, 2), ["a", "b"], CLASSES, channel_colours(2))
+    figure = draw_counterfactual_strips(_strips(2, 2), ["a", "b"], CLASSES, channel_colours(2))
     said = [any("computed" in t.get_text() for t in axes.texts) for axes in figure.axes[5:8]]
     assert said == [False, True, True]
 
 
 def test_differences_share_one_symmetric_scale() -> None:
     strips = _strips(2, 2)
-    figure = counterfactual_strips(strips, ["a", "b"], CLASSES, channel_colours(2))
+    figure = draw_counterfactual_strips(strips, ["a", "b"], CLASSES, channel_colours(2))
     limits = {
         axes.images[0].get_clim()
         for axes in figure.axes[:-1]
@@ -55,7 +67,9 @@ def test_differences_share_one_symmetric_scale() -> None:
 
 def test_scale_bar_only_where_the_pixel_size_is_known() -> None:
     def texts(size: float | None) -> str:
-        figure = counterfactual_strips(_strips(1, 1), ["a"], CLASSES, ["white"], pixel_size_um=size)
+        figure = draw_counterfactual_strips(
+            _strips(1, 1), ["a"], CLASSES, ["white"], pixel_size_um=size
+        )
         return " ".join(t.get_text() for axes in figure.axes for t in axes.texts)
 
     assert "µm" in texts(0.5)
@@ -72,7 +86,7 @@ def test_strips_must_be_alike() -> None:
 def test_no_strip_is_no_figure() -> None:
     empty = _strips(2, 1).take(np.array([], dtype=int))
     with pytest.raises(InvalidInputError, match="at least one"):
-        counterfactual_strips(empty, ["a"], CLASSES, ["white"])
+        draw_counterfactual_strips(empty, ["a"], CLASSES, ["white"])
 
 
 def _effects() -> pd.DataFrame:
@@ -88,7 +102,7 @@ def _effects() -> pd.DataFrame:
 
 
 def test_forest_has_an_axis_a_unit_and_every_verdict(colliding: Colliding) -> None:
-    figure = effects_forest(_effects(), CLASSES)
+    figure = draw_effects(_effects(), CLASSES)
     assert [len(axes.get_yticks()) for axes in figure.axes] == [3, 1]
     assert sum(len(axes.texts) for axes in figure.axes) == 4
     assert colliding(figure) == []
@@ -97,7 +111,7 @@ def test_forest_has_an_axis_a_unit_and_every_verdict(colliding: Colliding) -> No
 def test_faulty_fields_show_why_there_is_no_picture(colliding: Colliding) -> None:
     picture = FieldPicture("B02 · site 1", "out of focus: 0.1 of the plate", np.ones((2, 9, 9)))
     gone = FieldPicture("B03 · site 1", "unreadable", None, "the file is truncated")
-    figure = faulty_fields([picture, gone] * 3, channel_colours(2))
+    figure = draw_faulty_fields([picture, gone] * 3, channel_colours(2))
     assert "truncated" in figure.axes[1].texts[0].get_text()
     assert len(figure.axes) == 6
     assert colliding(figure) == []

@@ -1,0 +1,94 @@
+"""Put the report together."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from counterstain.files import write_text
+from counterstain.report.chapter import Chapter
+from counterstain.report.data import RunData, read_run
+from counterstain.report.figure_book import FigureBook
+from counterstain.report.numbers import tidy
+from counterstain.report.sections.answer import answer
+from counterstain.report.sections.difference import difference_chapter
+from counterstain.report.sections.doses import doses_chapter
+from counterstain.report.sections.faulty import faulty_chapter
+from counterstain.report.sections.limits import limits_chapter
+from counterstain.report.sections.plate import plate_chapter
+from counterstain.report.sections.run_chapter import run_chapter
+from counterstain.report.sections.separation import separation_chapter
+from counterstain.run_folder import RunFolder
+
+__all__ = ["build_report"]
+
+
+def build_report(folder: RunFolder) -> Path:
+    """Write the report of a run: one page that opens from disk with no network.
+
+    Reads nothing but the run folder (and, for pictures of faulty fields, the image files it names).
+    Figures go to ``figures`` as PNG and SVG, the page to ``report/index.html`` with its pictures
+    inside. What the run does not hold is said in words.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        A run, finished or not.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    MissingFileError
+        If the folder holds no run.
+    InvalidInputError
+        If the disk is full.
+    """
+    data = read_run(folder)
+    book = FigureBook(folder.figures)
+    page = (
+        _environment()
+        .get_template("index.html.j2")
+        .render(
+            answer=answer(data),
+            chapters=_chapters(data, book),
+            style=_style(),
+            version=data.run.get("version") or "?",
+            digest=data.run.get("config_digest") or "",
+        )
+    )
+    write_text(folder.report, page)
+    return folder.report
+
+
+def _chapters(data: RunData, book: FigureBook) -> list[Chapter]:
+    return [
+        run_chapter(data),
+        plate_chapter(data, book),
+        separation_chapter(data, book),
+        difference_chapter(data, book),
+        doses_chapter(data, book),
+        faulty_chapter(data, book),
+        limits_chapter(data),
+    ]
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("counterstain.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["tidy"] = tidy
+    return environment
+
+
+def _style() -> str:
+    return (resources.files("counterstain.report") / "static" / "report.css").read_text("utf-8")

@@ -1,0 +1,258 @@
+"""Everything of a run folder that the report needs, with what is missing said in words."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import zarr
+
+from counterstain.errors import InvalidInputError, MissingFileError
+from counterstain.figures.composite import channel_colours
+from counterstain.figures.strip_record import Strips
+from counterstain.files import read_json
+from counterstain.run_folder import RunFolder
+
+__all__ = ["RunData", "read_run"]
+
+_NOUNS = {"cells": "cells", "tiles": "tiles", "fields": "fields"}
+_NEEDED = {
+    "wells": ("Metadata_Plate", "Metadata_Well", "class_name", "n_fields", "n_crops"),
+    "scores": ("Metadata_Well", "class_name"),
+    "fields": ("Metadata_Plate", "Metadata_Well", "Metadata_Site", "faulty", "reason"),
+    "effects": ("channel", "region", "feature", "unit", "real", "real_low", "real_high",
+                "counterfactual", "counterfactual_low", "counterfactual_high", "verdict",
+                "sentence"),
+    "counterfactuals": ("source_class", "target_class"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RunData:
+    """What was read of a run.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Where it was read.
+    run, metrics, crops : dict
+        Contents of ``run.json``, ``metrics.json`` and the pixel store's attributes; empty where
+        absent.
+    tables : dict of str to DataFrame
+        Tables that are there and whole.
+    strips : Strips or None
+        Pictures of counterfactuals.
+    missing : dict of str to str
+        What is absent or damaged, and how, as sentences for the reader.
+    """
+
+    folder: RunFolder
+    run: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    crops: Mapping[str, Any]
+    tables: Mapping[str, pd.DataFrame]
+    strips: Strips | None
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """Configuration as resolved."""
+        return self.run.get("config") or {}
+
+    def section(self, name: str) -> Mapping[str, Any]:
+        """Return a section of the configuration; empty where there is none."""
+        return self.config.get(name) or {}
+
+    @property
+    def title(self) -> str:
+        """Name of the screen: of its file, or of the folder that holds a ``screen.toml``."""
+        path = _pure(str(self.run.get("screen") or ""))
+        if path.stem.lower() in ("", "screen") and path.parent.name:
+            return path.parent.name
+        return path.stem or "Screen"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in their order."""
+        return tuple(self.metrics.get("classes") or self.section("classes"))
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Channel names in the order of the channel axis."""
+        return tuple(self.crops.get("channels") or self.section("images").get("channels") or ())
+
+    @property
+    def colours(self) -> tuple[str, ...]:
+        """A colour a channel."""
+        name = self.section("crops").get("nucleus_channel")
+        nucleus = self.channels.index(name) if name in self.channels else 0
+        return channel_colours(
+            len(self.channels), self.section("images").get("colours"), nucleus_index=nucleus
+        )
+
+    @property
+    def pixel_size_um(self) -> float | None:
+        """Size of a pixel where it is known."""
+        known = self.crops.get("pixel_size_um") or self.section("images").get("pixel_size_um")
+        return float(known) if known else None
+
+    @property
+    def noun(self) -> str:
+        """What a crop shows: cells, tiles or fields."""
+        kind = self.crops.get("kind") or self.section("crops").get("kind")
+        return _NOUNS.get(str(kind), "crops")
+
+    @property
+    def nothing_to_explain(self) -> bool:
+        """Whether the classes are not told apart, so that no difference is claimed."""
+        return bool(self.metrics.get("nothing_to_explain"))
+
+    @property
+    def usable_strips(self) -> Strips | None:
+        """Pictures of counterfactuals that fit the run's channels and classes; None otherwise."""
+        strips = self.strips
+        if strips is None or not len(strips) or strips.original.shape[1] != len(self.channels):
+            return None
+        highest = max(int(strips.source.max()), int(strips.target.max()))
+        return strips if highest < len(self.classes) else None
+
+    def table(self, name: str) -> pd.DataFrame | None:
+        """Return a table, or None where it is missing."""
+        return self.tables.get(name)
+
+    def without_paths(self, text: str) -> str:
+        """Return a text with folders of this machine taken out of the paths in it.
+
+        Parameters
+        ----------
+        text : str
+            For instance the reason why a file cannot be read.
+
+        Returns
+        -------
+        str
+            Absolute paths are cut to the file's name.
+        """
+        root = str(self.section("images").get("root") or "")
+        screen = str(_pure(str(self.run.get("screen") or "")).parent)
+        for known in sorted({root, screen}, key=len, reverse=True):
+            if len(known) > 1:
+                text = re.sub(re.escape(known) + r"[\\/]", "", text)
+        text = re.sub(r"(?<![\w.:/])/(?:[^/\s]+/)+([^/\s]+)", r"\1", text)
+        return re.sub(r"\b[A-Za-z]:\\(?:[^\\\s]+\\)*([^\\\s]+)", r"\1", text)
+
+
+def _pure(path: str) -> PurePosixPath | PureWindowsPath:
+    return PureWindowsPath(path) if "\\" in path else PurePosixPath(path)
+
+
+def read_run(folder: RunFolder) -> RunData:
+    """Read what the report needs; whatever is absent or damaged is noted, not raised.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        A run, finished or not.
+
+    Returns
+    -------
+    RunData
+        Its content.
+
+    Raises
+    ------
+    MissingFileError
+        If the folder holds neither ``run.json`` nor ``metrics.json``.
+    """
+    if not (folder.run_json.is_file() or folder.metrics.is_file()):
+        raise MissingFileError(
+            f"{folder.root} must be a run folder; it holds neither run.json nor metrics.json: "
+            "give the folder that `counterstain run` wrote with --out."
+        )
+    missing: dict[str, str] = {}
+    run = _json(folder.run_json, "run", "the settings of the run", missing)
+    metrics = _json(folder.metrics, "metrics", "the numbers of the run", missing)
+    tables = {name: _table(folder, name, missing) for name in _NEEDED}
+    return RunData(
+        folder=folder,
+        run=run,
+        metrics=metrics,
+        crops=_store(folder.crops, missing),
+        tables={name: table for name, table in tables.items() if table is not None},
+        strips=_strips(folder.counterfactuals, missing),
+        missing=missing,
+    )
+
+
+def _json(path: Path, name: str, what: str, missing: dict[str, str]) -> Mapping[str, Any]:
+    if not path.is_file():
+        missing[name] = f"{path.name} is not there: {what} cannot be shown."
+        return {}
+    try:
+        content = read_json(path)
+    except InvalidInputError:
+        content = None
+    if not isinstance(content, dict):
+        missing[name] = f"{path.name} is damaged: {what} cannot be shown."
+        return {}
+    return content
+
+
+def _table(folder: RunFolder, name: str, missing: dict[str, str]) -> pd.DataFrame | None:
+    path = folder.table(name)
+    if not path.is_file():
+        missing[name] = f"tables/{path.name} is not there: the run has not come so far."
+        return None
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        missing[name] = f"tables/{path.name} is damaged ({type(error).__name__}): make it anew."
+        return None
+    lacking = [column for column in _NEEDED[name] if column not in table.columns]
+    if lacking:
+        missing[name] = f"tables/{path.name} lacks the column(s) {', '.join(lacking)}."
+        return None
+    return _filled(table)
+
+
+def _filled(table: pd.DataFrame) -> pd.DataFrame:
+    """Write "in no class" and "none" one way, however the table holds them; drop unusable crops."""
+    for column in ("class_name", "predicted", "reason", "sentence"):
+        if column in table:
+            table[column] = table[column].astype(object).where(table[column].notna(), "")
+    if "usable" in table:
+        table = table[table["usable"].astype(bool)].reset_index(drop=True)
+    for column in ("n_fields", "n_faulty", "n_crops"):
+        if column in table:
+            table[column] = pd.to_numeric(table[column]).fillna(0).astype("int64")
+    return table
+
+
+def _store(path: Path, missing: dict[str, str]) -> Mapping[str, Any]:
+    try:
+        return dict(zarr.open_group(path, mode="r").attrs)
+    except (OSError, ValueError, KeyError):
+        missing["crops"] = "crops.zarr is not there or damaged: pictures of fields are not scaled."
+        return {}
+
+
+def _strips(path: Path, missing: dict[str, str]) -> Strips | None:
+    if not path.is_file():
+        missing["strips"] = "counterfactuals.npz is not there: no counterfactual was drawn."
+        return None
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
+            parts = {name: content[name] for name in Strips.__dataclass_fields__}
+            if "plate" in content and len(set(content["plate"].tolist())) > 1:
+                both = zip(parts["well"], content["plate"], strict=True)
+                parts["well"] = np.array([f"{well} {plate}" for well, plate in both])
+            return Strips(**parts)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        missing["strips"] = f"counterfactuals.npz is damaged ({type(error).__name__})."
+        return None

@@ -1,0 +1,56 @@
+"""What this run does not show."""
+
+from __future__ import annotations
+
+from counterstain.report.chapter import Chapter
+from counterstain.report.data import RunData
+from counterstain.report.numbers import count
+
+__all__ = ["limits_chapter"]
+
+_FEW_WELLS = 8
+
+
+def limits_chapter(data: RunData) -> Chapter:
+    """Return the limits that hold for every run, and those of this one."""
+    return Chapter("limits", "Limits", "Limits", {"items": _general(data) + _own(data)})
+
+
+def _general(data: RunData) -> list[str]:
+    return [
+        "A difference between classes is not a cause. Whatever differs between their wells "
+        "(position on the plate, day of staining, medium) can be what the network learnt; classes "
+        "that sit in their own columns cannot be told from those columns by this run.",
+        "Counterfactuals are computed images of what this network takes for the other class. They "
+        "are claims, not observations; only changes that real wells confirm count as findings.",
+        "The oracle is one measurement. A counterfactual can pass it and still be wrong in "
+        "everything that it does not measure.",
+        f"The well is the unit of every interval. Thousands of {data.noun} from a few wells are "
+        "still a few wells, and one plate is one experiment.",
+    ]
+
+
+def _own(data: RunData) -> list[str]:
+    items = []
+    wells = data.metrics.get("n_wells") or {}
+    few = [f"{name} ({n})" for name, n in wells.items() if n < _FEW_WELLS]
+    if few:
+        items.append(
+            f"Few wells in a class: {', '.join(few)}. Intervals of Z′ from so few are too narrow."
+        )
+    table = data.table("wells")
+    if table is not None and table["Metadata_Plate"].nunique() == 1:
+        items.append(
+            "One plate was analysed: variation from plate to plate is not in any interval."
+        )
+    quality = data.metrics.get("quality") or {}
+    if quality.get("n_faulty"):
+        items.append(
+            f"{count(quality['n_faulty'])} of {count(quality['n_fields'])} fields were left out as "
+            "faulty; a treatment that kills or detaches cells can be hidden among them."
+        )
+    if len(data.classes) > 2:
+        items.append("With more than two classes, effects compare each with the first.")
+    if not data.pixel_size_um:
+        items.append("The pixel size is unknown, so no length is stated.")
+    return items

@@ -1,0 +1,298 @@
+"""The answer of a run in sentences; each rests on numbers of the run and on nothing else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import pandas as pd
+
+from counterstain.report.data import RunData
+from counterstain.report.numbers import (
+    as_estimate,
+    count,
+    decimal,
+    interval,
+    percent,
+    plain_percent,
+    scientific,
+)
+from counterstain.types import Estimate
+
+__all__ = [
+    "Flip",
+    "Verdict",
+    "confirmed_rows",
+    "difference",
+    "flips",
+    "methods",
+    "nothing_reason",
+    "shift_words",
+    "trust",
+    "trust_status",
+    "verdict",
+]
+
+_Z_GOOD = 0.5  # Zhang, Chung and Oldenburg 1999: an excellent assay from here on
+_FLIP_GOOD = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the classes are separable.
+
+    Parameters
+    ----------
+    status : str
+        "good", "fair", "none" or "unknown".
+    label, text : str
+        A few words, and the sentence.
+    """
+
+    status: str
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """How counterfactuals of one direction fare.
+
+    Parameters
+    ----------
+    key : str
+        The direction as ``metrics.json`` names it.
+    source, target : str
+        Class names.
+    oracle : Estimate
+        Share that crosses the midpoint of the measurement that never saw the network.
+    gap : Estimate
+        Share of the distance between the classes' medians that is closed.
+    model : Estimate
+        Share that flips the network's own mind.
+    """
+
+    key: str
+    source: str
+    target: str
+    oracle: Estimate
+    gap: Estimate
+    model: Estimate
+
+
+def verdict(data: RunData) -> Verdict:
+    """Say in one sentence whether the classes can be told apart."""
+    if not data.metrics:
+        return Verdict(
+            "unknown",
+            "No answer yet",
+            "This run has no numbers: it is unfinished or its metrics are lost. What is there is "
+            "shown below.",
+        )
+    if data.nothing_to_explain:
+        return Verdict(
+            "none",
+            "Nothing to explain",
+            f"There is nothing to explain: {nothing_reason(data)}. {_accuracy_sentence(data)}",
+        )
+    z_prime = as_estimate((data.metrics.get("separation") or {}).get("z_prime"))
+    names = " and ".join([", ".join(data.classes[:-1]), *data.classes[-1:]])
+    if not z_prime.is_defined:
+        why = f" Z′ is {interval(z_prime)}." if len(data.classes) == 2 else ""
+        text = f"{names} are told apart. {_accuracy_sentence(data)}{why}"
+        return Verdict("fair", "Told apart", text)
+    status, label, how = _grade(z_prime.value)
+    text = (
+        f"Wells of {names} {how}: Z′\N{NO-BREAK SPACE}{interval(z_prime)} between wells "
+        f"held out of training. "
+        f"{_accuracy_sentence(data)}"
+    )
+    return Verdict(status, label, text)
+
+
+def nothing_reason(data: RunData) -> str:
+    """Say why there is nothing to explain, as the end of "There is nothing to explain: ..."."""
+    reason = str(data.metrics.get("nothing_reason") or "the classes are not told apart")
+    reason = re.sub(r"^\s*there is nothing to explain\W*", "", reason, flags=re.IGNORECASE)
+    if reason[1:2].islower():
+        reason = reason[:1].lower() + reason[1:]
+    return reason.strip().rstrip(".")
+
+
+def _grade(z_prime: float) -> tuple[str, str, str]:
+    if z_prime >= _Z_GOOD:
+        return "good", "Separable", "are clearly separable"
+    if z_prime > 0:
+        return "fair", "Separable, narrowly", "are separable, with a narrow window between them"
+    return "fair", "Overlapping", "differ on average, but their ranges overlap"
+
+
+def _accuracy_sentence(data: RunData) -> str:
+    accuracy = data.metrics.get("accuracy") or {}
+    crop, well = as_estimate(accuracy.get("crop")), as_estimate(accuracy.get("well"))
+    chance = as_estimate(accuracy.get("chance"))
+    text = (
+        f"{_sentence_start(percent(well, 0))} of held-out wells and {percent(crop)} of their "
+        f"{data.noun} are called right"
+    )
+    if chance.is_defined:
+        text += f" (chance: {plain_percent(chance.value, 0)})"
+    return text + "."
+
+
+def _sentence_start(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def confirmed_rows(data: RunData) -> pd.DataFrame:
+    """Return the effects that the real wells confirm, the strongest first; none where absent."""
+    effects = data.table("effects")
+    if effects is None or data.nothing_to_explain:
+        return pd.DataFrame({"sentence": []})
+    rows = effects[effects["verdict"] == "confirmed"]
+    return rows.sort_values("rank") if "rank" in rows else rows
+
+
+def difference(data: RunData) -> str:
+    """Say what differs first: the sentence of the strongest confirmed effect."""
+    if data.nothing_to_explain:
+        return "No difference is claimed, and no counterfactual is shown as a finding."
+    if data.metrics.get("no_counterfactuals"):
+        return _full_stop(str(data.metrics["no_counterfactuals"]))
+    if data.table("effects") is None:
+        return "What differs is not known: this run holds no effects table."
+    rows = confirmed_rows(data)
+    if not len(rows):
+        return (
+            "The counterfactuals change the images, but the real wells confirm none of the "
+            "measured changes: no difference is claimed."
+        )
+    return _full_stop(str(rows["sentence"].iloc[0]))
+
+
+def _full_stop(sentence: str) -> str:
+    return sentence.strip().rstrip(".") + "."
+
+
+def flips(data: RunData) -> list[Flip]:
+    """Return the flips of every direction that was evaluated."""
+    oracle = data.metrics.get("oracle") or {}
+    found = []
+    for pair in oracle.get("flip") or {}:
+        source, _, target = str(pair).partition("->")
+        kinds = [as_estimate((oracle.get(k) or {}).get(pair)) for k in _FLIP_KINDS]
+        found.append(Flip(pair, _class_name(data, source), _class_name(data, target), *kinds))
+    return found
+
+
+_FLIP_KINDS = ("flip", "gap_closed", "model_flip")
+
+
+def _class_name(data: RunData, key: str) -> str:
+    key = key.strip()
+    if key.isdigit() and int(key) < len(data.classes):
+        return data.classes[int(key)]
+    return key
+
+
+_TRUST = {
+    "good": "The counterfactuals hold up",
+    "mixed": "The counterfactuals hold up, but not in every direction",
+    "weak": "The counterfactuals do not hold up, and their pictures prove little",
+    "unknown": "The counterfactuals could not be judged",
+}
+
+
+def trust_status(data: RunData) -> str:
+    """Return how the counterfactuals fare: "good", "mixed", "weak" or "unknown"."""
+    shares = [f.oracle.value for f in flips(data) if f.oracle.is_defined]
+    if not shares:
+        return "unknown"
+    if min(shares) >= _FLIP_GOOD:
+        return "good"
+    return "mixed" if max(shares) >= _FLIP_GOOD else "weak"
+
+
+def trust(data: RunData) -> str:
+    """Say whether the counterfactuals hold up before a measurement that never saw the network."""
+    if data.nothing_to_explain:
+        return "Without a difference there are no counterfactuals to judge."
+    directions = flips(data)
+    if not directions:
+        return "The counterfactuals were not judged by an independent measurement in this run."
+    oracle = data.metrics["oracle"]
+    parts = [str(oracle.get(k) or "") for k in ("channel", "feature", "region")]
+    what = " ".join(part.replace("_", " ") for part in parts if part)
+    shares = "; ".join(f"{f.source} → {f.target} {percent(f.oracle, 0)}" for f in directions)
+    start = _TRUST[trust_status(data)]
+    return (
+        f"{start}: judged by {what or 'a measurement'}, which never saw the network, this share "
+        f"of them crosses to the other class: {shares}. {_inverse_sentence(data)}"
+    )
+
+
+def _inverse_sentence(data: RunData) -> str:
+    inverse = data.metrics.get("inverse") or {}
+    error = as_estimate(inverse.get("max_error"))
+    if not error.is_defined:
+        return "The error of the network's inverse was not recorded."
+    text = f"The network's inverse is exact to {scientific(error.value)} of the intensity range"
+    tolerance = as_estimate(inverse.get("tolerance"))
+    if tolerance.is_defined:
+        text += f" (tolerance {scientific(tolerance.value)})"
+    return text + "."
+
+
+def methods(data: RunData) -> str:
+    """Return a paragraph for the methods section of a paper."""
+    crops, split = data.section("crops"), data.section("split")
+    training = data.metrics.get("training") or {}
+    low, high = (crops.get("percentiles") or (0.1, 99.9))[:2]
+    group = str(split.get("group") or "Metadata_Well").removeprefix("Metadata_").lower()
+    labelled = ", ".join(
+        f"{name}: {count(n)} wells" for name, n in (data.metrics.get("n_wells") or {}).items()
+    )
+    n_channels = "one channel" if len(data.channels) == 1 else f"{len(data.channels)} channels"
+    sentences = [
+        f"Images of {n_channels} ({', '.join(data.channels)}) were cut into "
+        f"crops of {crops.get('size', '?')} px ({data.noun}); intensities were scaled per plate "
+        f"and channel so that the percentiles {low:g} and {high:g} of the negative controls "
+        "became 0 and 1.",
+        f"A {_network_name(str(training.get('network') or '?'))} was trained on the classes "
+        f"({labelled or 'not recorded'}) in {training.get('folds') or split.get('folds') or '?'} "
+        f"folds grouped by {group}, so that every crop was scored by a network that never saw its "
+        f"{group}.",
+        f"Training took {count(as_estimate(training.get('steps')).value)} steps a fold with "
+        f"minibatches of {training.get('minibatch') or '?'} "
+        f"({training.get('pretrained') or 'start not recorded'}; "
+        f"{training.get('precision') or '?'} on {training.get('device') or '?'}).",
+        "Intervals are 95 % intervals over wells: expanded BCa bootstrap (Hesterberg 2015, "
+        "doi:10.1080/00031305.2015.1089789), Wilson where resamples do not differ. Z′ follows "
+        "Zhang et al. 1999 (doi:10.1177/108705719900400206) with sample standard deviations, SSMD "
+        "follows Zhang 2007 (doi:10.1016/j.ygeno.2006.12.014); both on well means of the "
+        "out-of-fold score.",
+        f"counterstain {data.run.get('version') or '?'}, seed {data.run.get('seed', '?')}.",
+    ]
+    return " ".join(sentences)
+
+
+def _network_name(network: str) -> str:
+    names = {
+        "coupling": "network of additive coupling blocks (invertible, all latents kept)",
+        "resnext50": "ResNeXt50 classifier",
+    }
+    return names.get(network, f"{network} network")
+
+
+def shift_words(value: float, unit: str) -> str:
+    """Return a signed change with its unit.
+
+    Examples
+    --------
+    >>> shift_words(38.0, "%").replace(chr(0x202f), " "), shift_words(-0.42, "log2")
+    ('+38.0 %', '−0.42 log2')
+    """
+    digits = 1 if unit == "%" else 2
+    sign = "+" if value > 0 else ""
+    gap = "\N{NARROW NO-BREAK SPACE}" if unit == "%" else " "
+    return f"{sign}{decimal(value, digits)}{gap}{unit}".rstrip()
