@@ -115,8 +115,9 @@ class QualityConfig(_Section):
 class SplitConfig(_Section):
     """How wells are held out."""
 
-    group: str = "Metadata_Well"
-    """Column whose values are never shared between training and scoring."""
+    group: str = "auto"
+    """Column whose values are never shared between training and scoring; "auto" takes the donor,
+    else the plate, where every class has at least two of them, else the well."""
     folds: int = Field(default=4, ge=2, le=20)
 
 
@@ -270,13 +271,13 @@ def read_config(path: Path) -> ScreenConfig:
 
 def _absolute(config: ScreenConfig, folder: Path) -> ScreenConfig:
     images, layout = config.images, config.layout
-    root = folder / images.root
+    root = (folder / images.root).resolve()
     update: dict[str, Any] = {"root": root}
     for name in ("load_data", "ome_zarr"):
         value = getattr(images, name)
         if value is not None:
-            update[name] = folder / value
-    table = None if layout.table is None else folder / layout.table
+            update[name] = (folder / value).resolve()
+    table = None if layout.table is None else (folder / layout.table).resolve()
     return config.model_copy(
         update={
             "images": images.model_copy(update=update),

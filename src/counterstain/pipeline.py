@@ -24,7 +24,7 @@ from counterstain.stages.progress import Listener, Silent
 from counterstain.stages.record import RunRecord, open_run
 from counterstain.stages.score import score_plate
 from counterstain.stages.summarise import summarise_scores
-from counterstain.stages.train import train_networks
+from counterstain.stages.train import check_network, train_networks
 
 __all__ = ["STAGES", "repeat", "run"]
 
@@ -123,11 +123,19 @@ def run(
     screen = read_screen(config)
     for note in screen.notes:
         heard.say(f"note: {note}")
+    check_network(screen.config, _crop_size(screen))
     folder = RunFolder(Path(out))
     this = _Run(screen, folder, open_run(screen, folder, resume=resume), heard)
     for stage in STAGES:
         this.do(stage)
     return folder
+
+
+def _crop_size(screen: Screen) -> int:
+    """Return the side of a crop: as set, or that of a whole field."""
+    if screen.config.crops.kind != "fields":
+        return screen.config.crops.size
+    return int(screen.fields.loc[screen.fields["readable"], "height"].iloc[0])
 
 
 def repeat(

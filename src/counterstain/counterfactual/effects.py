@@ -183,8 +183,8 @@ def population_effects(
     DataFrame
         A row a measurement: ``real`` and ``counterfactual`` with intervals (percent of the source
         class's mean, or the measurement's own unit), standardised effect of the real wells, q
-        (Benjamini-Hochberg over all rows), ``verdict``, ``rank`` (1 is the largest confirmed
-        effect; then the rest by effect) and a ``sentence`` for confirmed rows.
+        (Benjamini-Hochberg over all rows), ``verdict``, ``rank`` (confirmed rows first, among
+        them those inside cells, each by effect) and a ``sentence`` for confirmed rows.
 
     Notes
     -----
@@ -201,8 +201,13 @@ def population_effects(
             _row(column, (measurements, classes, wells), edited, pair, seed) for column in columns
         ]
     table = _table(rows, names)
+    # The background near a cell holds its neighbours: a shadow of the effect, never the headline.
     order = np.lexsort(
-        (-table["real_effect"].abs().fillna(0), (table["verdict"] != "confirmed").astype(int))
+        (
+            -table["real_effect"].abs().fillna(0),
+            (table["region"] == "background").astype(int),
+            (table["verdict"] != "confirmed").astype(int),
+        )
     )
     table = table.iloc[order].reset_index(drop=True)
     table["rank"] = np.arange(1, len(table) + 1)

@@ -26,6 +26,7 @@ from counterstain.plates.source_load_data import find_by_load_data
 from counterstain.plates.source_ome_zarr import find_in_ome_zarr
 from counterstain.plates.source_pattern import find_by_pattern
 from counterstain.plates.sources import Found, list_some
+from counterstain.plates.splits import choose_group
 
 __all__ = ["Screen", "inspect_screen", "read_screen"]
 
@@ -114,7 +115,7 @@ def _check_settings(
     """Check settings that only the plate can answer; return errors and notes."""
     errors: list[str] = []
     notes: list[str] = []
-    group = config.split.group
+    group = choose_group(wells, config.split.group)
     if group not in wells:
         known = [str(c) for c in wells.columns if str(c).startswith("Metadata_")]
         close = difflib.get_close_matches(group, known, n=1)

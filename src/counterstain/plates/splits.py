@@ -8,9 +8,43 @@ from numpy.typing import NDArray
 
 from counterstain.errors import InvalidInputError
 
-__all__ = ["assign_folds"]
+__all__ = ["assign_folds", "choose_group"]
 
 _ATTEMPTS = 50
+# From the coarsest on: what is shared within a donor or a plate must not leak into the score.
+_GROUPS = ("Metadata_Donor", "Metadata_Patient", "Metadata_Plate")
+
+
+def choose_group(wells: pd.DataFrame, group: str) -> str:
+    """Return the column to hold out as a whole.
+
+    Parameters
+    ----------
+    wells : DataFrame
+        A row per well with ``class_name`` and ``Metadata_*``.
+    group : str
+        A column by name, or ``auto``: donor, patient or plate, the first of which every class
+        has at least two and every classed well has one; the well where there is none such.
+
+    Examples
+    --------
+    >>> wells = pd.DataFrame({"Metadata_Plate": list("PPQQ"), "class_name": list("abab")})
+    >>> choose_group(wells, "auto")
+    'Metadata_Plate'
+    >>> choose_group(wells[:2], "auto")
+    'Metadata_Well'
+    """
+    if group != "auto":
+        return group
+    classed = wells[wells["class_name"] != ""]
+    for column in _GROUPS:
+        if column not in classed:
+            continue
+        values = classed[column].fillna("").astype(str)
+        several = values.groupby(classed["class_name"]).nunique() >= 2
+        if len(several) and several.all() and (values != "").all():
+            return column
+    return "Metadata_Well"
 
 
 def assign_folds(

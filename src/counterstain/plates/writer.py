@@ -23,7 +23,7 @@ from counterstain.plates.field_work import work_fields
 from counterstain.plates.images import read_field
 from counterstain.plates.quality import flag_faulty
 from counterstain.plates.scaling import Histograms, PixelScaling
-from counterstain.plates.splits import assign_folds
+from counterstain.plates.splits import assign_folds, choose_group
 from counterstain.plates.store import CropWriter
 from counterstain.run_folder import RunFolder
 
@@ -129,9 +129,8 @@ def _folds(
     if problems:
         raise InvalidInputError(problems)
     config = screen.config
-    fold, n_folds = assign_folds(
-        wells, config.split.group, config.split.folds, config.run.seed, usable=usable
-    )
+    group = choose_group(wells, config.split.group)
+    fold, n_folds = assign_folds(wells, group, config.split.folds, config.run.seed, usable=usable)
     return wells[_KEY].assign(fold=fold), n_folds
 
 
@@ -219,10 +218,13 @@ class _Writing:
                 f"Crops are {shape[1]} x {shape[2]} px, which 8 does not divide; networks that "
                 "unshuffle pixels need that: choose another `crops.size`."
             )
+        group = choose_group(self._screen.wells, config.split.group)
+        if group != "Metadata_Well":
+            self._notes.append(f"Folds hold out whole values of {group}, not single wells.")
         if n_folds < config.split.folds:
             self._notes.append(
                 f"`split.folds` is {config.split.folds}, but a class has only {n_folds} groups of "
-                f"{config.split.group}: {n_folds} folds were made."
+                f"{group}: {n_folds} folds were made."
             )
         attrs = {
             "channels": list(self._screen.channels),
@@ -231,6 +233,7 @@ class _Writing:
             "kind": config.crops.kind,
             "size": config.crops.size,
             "folds": n_folds,
+            "held_out": group,
             "notes": self._notes,
         }
         low, high = (np.stack(limit) for limit in zip(*self._limits, strict=True))

@@ -23,21 +23,41 @@ from counterstain.training.device import Machine, choose_machine
 from counterstain.training.folds import TrainedFold, fold_seed, train_fold
 from counterstain.training.loop import FitSettings, TrainingCrops
 
-__all__ = ["train_networks"]
+__all__ = ["check_network", "train_networks"]
 
 
-def _recipe(config: ScreenConfig, store: CropStore) -> dict[str, Any]:
+def _recipe(config: ScreenConfig, channels: int, size: int) -> dict[str, Any]:
     model = config.model
     recipe = {
         "network": model.network,
-        "channels": store.shape[1],
-        "size": store.shape[2],
+        "channels": channels,
+        "size": size,
         "n_classes": len(config.classes),
     }
     if model.network == "coupling":
         options = {"hidden": model.hidden, "blocks": model.blocks}
         return recipe | {key: value for key, value in options.items() if value is not None}
     return recipe | {"pretrained": model.pretrained}
+
+
+def check_network(config: ScreenConfig, size: int) -> None:
+    """Build the network once and drop it, so that a setting it refuses is said before any work.
+
+    Parameters
+    ----------
+    config : ScreenConfig
+        The screen's configuration.
+    size : int
+        Height and width of the crops, pixels.
+
+    Raises
+    ------
+    InvalidInputError
+        If the network cannot be built for these crops.
+    """
+    recipe = _recipe(config, len(config.images.channels), size) | {"pretrained": False}
+    with torch.random.fork_rng(devices=[]):
+        build_network(**recipe)
 
 
 def _steps(config: ScreenConfig, recipe: dict[str, Any], folds: int, machine: Machine) -> int:
@@ -98,7 +118,7 @@ def train_networks(
     Writes ``models/fold_K.safetensors`` and ``.json``, and ``tables/training.parquet``.
     """
     machine = choose_machine(config.run.device)
-    recipe = _recipe(config, store)
+    recipe = _recipe(config, store.shape[1], store.shape[2])
     folds = sorted(int(fold) for fold in crops["fold"].unique() if fold >= 0)
     steps = _steps(config, recipe, len(folds), machine)
     record.content["device"] = machine.description
