@@ -43,6 +43,7 @@ def _score_fold(
     config: ScreenConfig,
     crops: pd.DataFrame,
     wells: NDArray[np.int64],
+    n_wells: int,
     store: CropStore,
     fold: int,
     listener: Listener,
@@ -54,7 +55,7 @@ def _score_fold(
         store,
         crops["crop"].to_numpy(np.int64)[rows],
         wells[rows],
-        int(wells.max()) + 1,
+        n_wells + 1,
         choose_machine(config.run.device),
         progress=listener.track(f"scores of network {fold + 1}"),
     )
@@ -72,16 +73,20 @@ def score_plate(
 
     Writes ``tables/scores.parquet`` and ``profiles.h5ad``.
     """
-    wells, well_rows = group_wells(crops)
+    usable = crops["usable"].to_numpy(bool)
+    codes, well_rows = group_wells(crops[usable])
+    # Crops of faulty fields are scored, but belong to no well's profile: they share a last group.
+    wells = np.full(len(crops), len(well_rows), np.int64)
+    wells[usable] = codes
     folds = sorted(int(fold) for fold in crops["fold"].unique() if fold >= 0)
     total = np.zeros((len(crops), len(config.classes)))
     times = np.zeros((len(crops), 1))
     profiles = {}
     for fold in folds:
-        unseen = _score_fold(folder, config, crops, wells, store, fold, listener)
+        unseen = _score_fold(folder, config, crops, wells, len(well_rows), store, fold, listener)
         total[unseen.rows] += unseen.scores.logits
         times[unseen.rows] += 1
-        profiles[fold] = unseen.scores.profiles
+        profiles[fold] = unseen.scores.profiles[: len(well_rows)]
     table = _scores_table(crops, total / times, config.class_names)
     with atomic_path(folder.table("scores")) as temporary:
         table.to_parquet(temporary, index=False)

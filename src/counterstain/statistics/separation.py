@@ -4,7 +4,7 @@ Three SDs to either side of each control's mean, over the distance of the means.
 controls changes none of the three. Wells are the replicates: pass a value per well, never per crop.
 
 Sources: Zhang, Chung & Oldenburg 1999, doi:10.1177/108705719900400206 (Z'); Zhang 2007,
-doi:10.1016/j.ygeno.2007.01.005 (SSMD).
+doi:10.1016/j.ygeno.2006.12.014 (SSMD).
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def ssmd(negative: ArrayLike, positive: ArrayLike) -> float:
 
     References
     ----------
-    Zhang 2007, doi:10.1016/j.ygeno.2007.01.005.
+    Zhang 2007, doi:10.1016/j.ygeno.2006.12.014.
 
     Examples
     --------

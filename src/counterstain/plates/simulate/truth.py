@@ -44,11 +44,17 @@ healthy = {{ Metadata_control_type = "poscon" }}
 
 [crops]
 kind = "cells"
-size = 48
+size = 40
 nucleus_channel = "DNA"
+
+[split]
+folds = 3
 
 [model]
 network = "coupling"
+hidden = 64
+blocks = 6
+steps = 220
 
 [run]
 seed = {seed}
