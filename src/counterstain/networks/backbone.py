@@ -7,7 +7,7 @@ import functools
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import timm
@@ -84,13 +84,9 @@ class BackboneClassifier(Classifier):
         super().__init__(arguments)
         self.model, self.origin = _create(BACKBONES[arguments["network"]], arguments)
 
-    def class_logits(self, images: Tensor) -> Tensor:
-        """Logits ``(N, K)`` of images ``(N, C, H, W)``."""
-        self.check_images(images)
-        return cast("Tensor", self.model(images))
-
-    def profile(self, images: Tensor) -> Tensor:
-        """Pooled features ``(N, 2048)`` of images ``(N, C, H, W)``."""
+    def logits_and_profile(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits ``(N, K)`` and pooled features ``(N, 2048)`` of images ``(N, C, H, W)``."""
         self.check_images(images)
         features = self.model.forward_features(images)
-        return cast("Tensor", self.model.forward_head(features, pre_logits=True))
+        pooled = self.model.forward_head(features, pre_logits=True)
+        return self.model.get_classifier()(pooled), pooled

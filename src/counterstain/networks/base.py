@@ -62,12 +62,16 @@ class Classifier(nn.Module):
         self.n_classes = int(arguments["n_classes"])
 
     @abstractmethod
+    def logits_and_profile(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits ``(N, K)`` and features ``(N, P)`` of images ``(N, C, H, W)``, in one pass."""
+
     def class_logits(self, images: Tensor) -> Tensor:
         """Logits of images ``(N, C, H, W)`` as ``(N, K)``."""
+        return self.logits_and_profile(images)[0]
 
-    @abstractmethod
     def profile(self, images: Tensor) -> Tensor:
         """Features of images ``(N, C, H, W)`` as ``(N, P)``, one row an image."""
+        return self.logits_and_profile(images)[1]
 
     @property
     def device(self) -> torch.device:
@@ -219,15 +223,11 @@ class InvertibleNetwork(Classifier):
         by_class = self.log_prob_by_class(*self.transform(images))
         return torch.logsumexp(by_class, 1) - math.log(self.n_classes)
 
-    def class_logits(self, images: Tensor) -> Tensor:
-        """Logits ``(N, K)`` of images ``(N, C, H, W)``."""
+    def logits_and_profile(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits ``(N, K)`` and spatially averaged latents ``(N, c)`` of images."""
         self.check_images(images)
-        return self.logits_of_means(self.transform(images)[0].mean((2, 3)))
-
-    def profile(self, images: Tensor) -> Tensor:
-        """Spatially averaged latents ``(N, c)`` of images ``(N, C, H, W)``."""
-        self.check_images(images)
-        return self.transform(images)[0].mean((2, 3))
+        means = self.transform(images)[0].mean((2, 3))
+        return self.logits_of_means(means), means
 
     def direction(self, source: int, target: int) -> tuple[Tensor, float]:
         """Return the normal of the boundary between two classes, and the logit gained along it.

@@ -124,9 +124,10 @@ def score_crops(
             turned = dihedral(pixels, np.full(len(pixels), code)) if code else pixels
             images = torch.from_numpy(turned).to(machine.device)
             images = images.contiguous(memory_format=torch.channels_last)
-            logits[part] += network.class_logits(images).double().cpu().numpy() / symmetries
+            answer, features = network.logits_and_profile(images)
+            logits[part] += answer.double().cpu().numpy() / symmetries
             if code == 0:
-                profile = network.profile(images).double().cpu().numpy()
+                profile = features.double().cpu().numpy()
                 sums = np.zeros((n_groups, profile.shape[1])) if sums is None else sums
                 np.add.at(sums, groups[part], profile)
         if progress is not None:
