@@ -140,6 +140,8 @@ class ModelConfig(_Section):
     natural logarithm. More where the readout is a ratio, 0 where absolute intensity is trusted."""
     offset_jitter: float = Field(default=0.02, ge=0, le=0.5)
     """Likewise the background, as a share of the range of the negative controls."""
+    symmetries: int = Field(default=4, ge=1, le=8)
+    """Scores are averaged over so many turns and mirror images of each crop."""
 
 
 class OracleConfig(_Section):

@@ -57,6 +57,7 @@ def _score_fold(
         wells[rows],
         n_wells + 1,
         choose_machine(config.run.device),
+        symmetries=config.model.symmetries,
         progress=listener.track(f"scores of network {fold + 1}"),
     )
     return _Unseen(rows, scores)

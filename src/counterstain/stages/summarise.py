@@ -103,7 +103,7 @@ def _training(folder: RunFolder, record: RunRecord, config: ScreenConfig) -> dic
     recipes = [read_json(path) for path in sorted(folder.models.glob("fold_*.json"))]
     facts = [recipe["metadata"] for recipe in recipes]
     last = [fact["history"][-1] for fact in facts]
-    bits = float(np.mean([row["bits_per_dim"] for row in last]))
+    bits = [row["bits_per_dim"] for row in last]
     seconds = sum(row["seconds"] for row in last)
     crops = sum(fact["steps"] * fact["minibatch"] for fact in facts)
     return {
@@ -116,7 +116,7 @@ def _training(folder: RunFolder, record: RunRecord, config: ScreenConfig) -> dic
         "pretrained": facts[0]["origin"],
         "parameters": facts[0]["parameters"],
         "accuracy_train": float(np.mean([fact["train_accuracy"] for fact in facts])),
-        "bits_per_dim": bits if np.isfinite(bits) else None,
+        "bits_per_dim": None if None in bits else float(np.mean(bits)),
         "crops_per_s": round(crops / seconds, 1) if seconds > 0 else None,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,11 @@ def _metadata(
         "parameters": sum(p.numel() for p in network.parameters()),
         "train_accuracy": trained.train_accuracy,
         "median_logits": trained.medians.tolist(),
-        "history": trained.history,
+        # JSON has no NaN, and networks without a likelihood have no bits per dimension.
+        "history": [
+            {key: value if math.isfinite(value) else None for key, value in row.items()}
+            for row in trained.history
+        ],
     }
 
 
@@ -149,6 +154,6 @@ def train_networks(
             save_network(trained.network, path, _metadata(trained, store, config, fold, settings))
         history = pd.DataFrame(load_network(path)[1]["history"])
         # Seconds differ from run to run; tables must not.
-        histories.append(history.drop(columns="seconds").assign(fold=fold))
+        histories.append(history.drop(columns="seconds").astype(float).assign(fold=fold))
     with atomic_path(folder.table("training")) as temporary:
         pd.concat(histories, ignore_index=True).to_parquet(temporary, index=False)

@@ -55,6 +55,7 @@ network = "coupling"
 hidden = 64
 blocks = 6
 steps = 220
+symmetries = 2
 
 [run]
 seed = {seed}
