@@ -46,6 +46,8 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+Percentile = Annotated[float, Field(ge=0, le=100)]
+
 ClassRule = dict[str, str | int | float | bool | list[str] | list[int] | list[float]]
 """Which wells a class takes: every named column must equal the value, or one of the values."""
 
@@ -96,10 +98,16 @@ class CropsConfig(_Section):
     nucleus_channel: str | None = None
     """Channel that shows nuclei; the first one where not given."""
     max_per_field: int | None = Field(default=None, ge=1)
-    percentiles: tuple[float, float] = (0.1, 99.9)
+    percentiles: tuple[Percentile, Percentile] = (0.1, 99.9)
     """Percentiles of the negative controls that become 0 and 1, per plate and channel."""
     ring_width: int = Field(default=6, ge=1)
     """Width of the ring around a nucleus that stands for the cytoplasm, in pixels."""
+
+    @model_validator(mode="after")
+    def _percentiles_rise(self) -> CropsConfig:
+        if self.percentiles[0] >= self.percentiles[1]:
+            raise ValueError(f"`percentiles` must rise; got {list(self.percentiles)}")
+        return self
 
 
 class QualityConfig(_Section):
@@ -148,7 +156,11 @@ class OracleConfig(_Section):
     """The measurement that judges counterfactuals and never sees the network."""
 
     channel: str | None = None
-    feature: str | None = None
+    feature: str | None = Field(
+        default=None,
+        pattern=r"^(mean_intensity(:(nucleus|ring|cell))?|log2_ratio(:nucleus/ring)?)$",
+    )
+    """``log2_ratio``, ``mean_intensity``, or with the region, as in ``mean_intensity:nucleus``."""
 
 
 class RunConfig(_Section):
@@ -184,6 +196,16 @@ class ScreenConfig(_Section):
                 raise ValueError(
                     f"`{where}` must be one of {list(self.images.channels)}; got {name!r}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _size_fits_network(self) -> ScreenConfig:
+        size = self.crops.size
+        if self.model.network == "coupling" and self.crops.kind != "fields" and size % 8:
+            raise ValueError(
+                "`crops.size` must be a multiple of 8 pixels for the coupling network; got "
+                f"{size}: take {max(8, round(size / 8) * 8)}"
+            )
         return self
 
     @property

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from counterstain.errors import RunFolderError
+from counterstain.errors import InvalidInputError, RunFolderError
 from counterstain.plates.screen import Screen, read_screen
 from counterstain.plates.store import CropStore
 from counterstain.plates.writer import write_crops
@@ -126,16 +126,39 @@ def run(
     check_network(screen.config, _crop_size(screen))
     folder = RunFolder(Path(out))
     this = _Run(screen, folder, open_run(screen, folder, resume=resume), heard)
-    for stage in STAGES:
+    try:
+        this.do("crops")
+    except InvalidInputError:
+        # Nothing was made of this screen: the folder is free for the mended one.
+        folder.run_json.unlink()
+        _remove_empty(folder.root)
+        raise
+    for stage in STAGES[1:]:
         this.do(stage)
     return folder
+
+
+def _remove_empty(root: Path) -> None:
+    """Remove a folder that holds nothing but empty folders; leave any other."""
+    if any(path.is_file() for path in root.rglob("*")):
+        return
+    for path in sorted(root.rglob("*"), reverse=True):
+        path.rmdir()
+    root.rmdir()
 
 
 def _crop_size(screen: Screen) -> int:
     """Return the side of a crop: as set, or that of a whole field."""
     if screen.config.crops.kind != "fields":
         return screen.config.crops.size
-    return int(screen.fields.loc[screen.fields["readable"], "height"].iloc[0])
+    first = screen.fields[screen.fields["readable"]].iloc[0]
+    height, width = int(first["height"]), int(first["width"])
+    if height != width:
+        raise InvalidInputError(
+            f'{screen.path}: `crops.kind` = "fields" needs square fields; got {height} x {width} '
+            'px: use kind = "tiles".'
+        )
+    return height
 
 
 def repeat(

@@ -23,7 +23,7 @@ class Counterfactual:
         ``(N, C, H, W)`` computed images, in the scale of the input.
     logit_before, logit_after : Tensor
         ``(N,)`` log-odds of the target class against the source class, of the original and of
-        the edited latents.
+        the computed image.
     error_bound : Tensor
         ``(N,)`` largest absolute error of a pixel by which the inverse can be wrong.
     """
@@ -106,7 +106,8 @@ def counterfactual(
     distance = (to_logit - before) / gain
     moved = latents + distance[:, None] * step
     decoded = invertible.decode_with_bound(moved)
-    after = _log_odds(invertible, moved, source_class, target_class)
+    # Of the decoded picture, not of the latents it came from: those reach the goal by arithmetic.
+    after = _log_odds(invertible, invertible.encode(decoded.images), source_class, target_class)
     return Counterfactual(decoded.images, before, after, decoded.error_bound)
 
 

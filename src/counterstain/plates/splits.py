@@ -21,7 +21,8 @@ def choose_group(wells: pd.DataFrame, group: str) -> str:
     Parameters
     ----------
     wells : DataFrame
-        A row per well with ``class_name`` and ``Metadata_*``.
+        A row per well with ``class_name``, ``Metadata_*`` and, where known, ``n_fields``: wells
+        without images do not count.
     group : str
         A column by name, or ``auto``: donor, patient or plate, the first of which every class
         has at least two and every classed well has one; the well where there is none such.
@@ -37,6 +38,8 @@ def choose_group(wells: pd.DataFrame, group: str) -> str:
     if group != "auto":
         return group
     classed = wells[wells["class_name"] != ""]
+    if "n_fields" in classed:
+        classed = classed[classed["n_fields"] > 0]
     for column in _GROUPS:
         if column not in classed:
             continue

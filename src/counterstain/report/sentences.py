@@ -248,7 +248,8 @@ def methods(data: RunData) -> str:
     crops, split = data.section("crops"), data.section("split")
     training = data.metrics.get("training") or {}
     low, high = (crops.get("percentiles") or (0.1, 99.9))[:2]
-    group = str(split.get("group") or "Metadata_Well").removeprefix("Metadata_").lower()
+    held_out = data.crops.get("held_out") or split.get("group") or "Metadata_Well"
+    group = str(held_out).removeprefix("Metadata_").lower()
     labelled = ", ".join(
         f"{name}: {count(n)} wells" for name, n in (data.metrics.get("n_wells") or {}).items()
     )
@@ -267,10 +268,10 @@ def methods(data: RunData) -> str:
         f"({training.get('pretrained') or 'start not recorded'}; "
         f"{training.get('precision') or '?'} on {training.get('device') or '?'}).",
         "Intervals are 95 % intervals over wells: expanded BCa bootstrap (Hesterberg 2015, "
-        "doi:10.1080/00031305.2015.1089789), Wilson where resamples do not differ. Z′ follows "
-        "Zhang et al. 1999 (doi:10.1177/108705719900400206) with sample standard deviations, SSMD "
-        "follows Zhang 2007 (doi:10.1016/j.ygeno.2006.12.014); both on well means of the "
-        "out-of-fold score.",
+        "doi:10.1080/00031305.2015.1089789), Wilson where resamples do not differ, percentiles for "
+        "the gap closed. Z′ follows Zhang et al. 1999 (doi:10.1177/108705719900400206) with sample "
+        "standard deviations, SSMD follows Zhang 2007 (doi:10.1016/j.ygeno.2006.12.014); both on "
+        "well means of the out-of-fold score.",
         f"counterstain {data.run.get('version') or '?'}, seed {data.run.get('seed', '?')}.",
     ]
     return " ".join(sentences)

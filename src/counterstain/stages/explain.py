@@ -21,6 +21,7 @@ from counterstain.counterfactual.oracle import (
     gap_closed,
     measure_flip,
 )
+from counterstain.errors import NotInvertibleError
 from counterstain.files import atomic_path, read_json, write_json
 from counterstain.masks.measure import measure_cells
 from counterstain.networks.base import InvertibleNetwork
@@ -87,7 +88,7 @@ def _edit_block(
 ) -> Counterfactual:
     """Move crops of one class to the other's median log-odds, as met in training."""
     source, target = pair
-    goal = float(medians[target, target] - medians[target, source])
+    goal = float(medians[target, source])
     return counterfactual(
         network, torch.from_numpy(pixels), target, source_class=source, to_logit=goal
     )
@@ -105,7 +106,7 @@ def _edit_fold(
     network, metadata = load_network(folder.models / f"fold_{fold}")
     if not isinstance(network, InvertibleNetwork):
         raise TypeError("only invertible networks have counterfactuals")
-    medians = np.array(metadata["median_logits"], float)
+    medians = np.array(metadata["median_log_odds"], float)
     names = config.class_names
     rows, measured = [], []
     held_out = labelled.table.index[labelled.table["fold"] == fold]
@@ -243,7 +244,13 @@ def explain_classes(
         track(number + 1, len(folds))
     edits = pd.concat([part[0] for part in parts], ignore_index=True)
     after = pd.concat([part[1] for part in parts], ignore_index=True)
-    effects = _effects(edits, after, labelled, config)
+    kept = (edits["inverse_error"] <= INVERSE_TOLERANCE).to_numpy()
+    if not kept.any():
+        raise NotInvertibleError(
+            f"No counterfactual is within {INVERSE_TOLERANCE:g} of the image range: train with a "
+            "lower `model.learning_rate`."
+        )
+    effects = _effects(edits[kept], after[kept], labelled, config)
     with (
         atomic_path(folder.table("counterfactuals")) as edits_path,
         atomic_path(folder.table("effects")) as effects_path,
@@ -251,6 +258,10 @@ def explain_classes(
         edits.drop(columns="row").to_parquet(edits_path, index=False)
         effects.to_parquet(effects_path, index=False)
     write_strips(config, folder, labelled.table, store, INVERSE_TOLERANCE)
-    inverse = {"max_error": float(edits["inverse_error"].max()), "tolerance": INVERSE_TOLERANCE}
-    judged = oracle.to_json(config.class_names) | _flips(edits, labelled, oracle, config)
+    inverse = {
+        "max_error": float(edits["inverse_error"][kept].max()),
+        "tolerance": INVERSE_TOLERANCE,
+        "n_refused": int((~kept).sum()),
+    }
+    judged = oracle.to_json(config.class_names) | _flips(edits[kept], labelled, oracle, config)
     _write_metrics(folder, oracle=judged, inverse=inverse, no_counterfactuals="")

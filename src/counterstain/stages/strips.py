@@ -45,8 +45,8 @@ def _edit(
 ) -> tuple[Counterfactual, Counterfactual]:
     network, metadata = load_network(folder.models / f"fold_{int(row['fold'])}")
     source, target = pair
-    medians = np.array(metadata["median_logits"], float)
-    goal = float(medians[target, target] - medians[target, source])
+    medians = np.array(metadata["median_log_odds"], float)
+    goal = float(medians[target, source])
     images = torch.from_numpy(pixels)
     at_boundary, beyond = (
         counterfactual(network, images, target, source_class=source, to_logit=logit)

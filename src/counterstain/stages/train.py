@@ -42,7 +42,7 @@ def _recipe(config: ScreenConfig, channels: int, size: int) -> dict[str, Any]:
 
 
 def check_network(config: ScreenConfig, size: int) -> None:
-    """Build the network once and drop it, so that a setting it refuses is said before any work.
+    """Build the network once and drop it, so that what is refused is refused before any work.
 
     Parameters
     ----------
@@ -54,9 +54,10 @@ def check_network(config: ScreenConfig, size: int) -> None:
     Raises
     ------
     InvalidInputError
-        If the network cannot be built for these crops.
+        If the network cannot be built for these crops, or the device is not there.
     """
     recipe = _recipe(config, len(config.images.channels), size) | {"pretrained": False}
+    choose_machine(config.run.device)
     with torch.random.fork_rng(devices=[]):
         build_network(**recipe)
 
@@ -101,7 +102,7 @@ def _metadata(
         "origin": getattr(network, "origin", "from scratch"),
         "parameters": sum(p.numel() for p in network.parameters()),
         "train_accuracy": trained.train_accuracy,
-        "median_logits": trained.medians.tolist(),
+        "median_log_odds": trained.medians.tolist(),
         # JSON has no NaN, and networks without a likelihood have no bits per dimension.
         "history": [
             {key: value if math.isfinite(value) else None for key, value in row.items()}

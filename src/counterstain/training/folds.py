@@ -34,7 +34,8 @@ class TrainedFold:
     history : list of dict
         Losses along training.
     medians : array
-        ``(K, K)``: entry (k, j) is the median logit j of the training crops of class k.
+        ``(K, K)``: entry (k, j) is the median log-odds of class k against class j over the
+        training crops of class k.
     train_accuracy : float
         Share of a sample of training crops (balanced by class) that the network calls right.
     """
@@ -185,6 +186,7 @@ def train_fold(
     right = scores.logits.argmax(1) == classes
     medians = np.full((network.n_classes, network.n_classes), np.nan)
     for index in np.unique(classes):
-        medians[index] = np.median(scores.logits[classes == index], axis=0)
+        own = scores.logits[classes == index]
+        medians[index] = np.median(own[:, [index]] - own, axis=0)
     balanced = float(np.mean([right[classes == index].mean() for index in np.unique(classes)]))
     return TrainedFold(network, history, medians, balanced)

@@ -28,7 +28,7 @@ def test_an_edit_reaches_the_log_odds_it_is_asked_for_also_after_encoding_again(
 ) -> None:
     built, images = network(), torch.rand(5, 2, 8, 8)
     edit = counterfactual(built, images, 2, source_class=0, to_logit=goal)
-    torch.testing.assert_close(edit.logit_after, torch.full((5,), goal), atol=1e-4, rtol=0)
+    torch.testing.assert_close(edit.logit_after, torch.full((5,), goal), atol=1e-3, rtol=0)
     again = built.class_logits(edit.images).detach()
     torch.testing.assert_close(again[:, 2] - again[:, 0], edit.logit_after, atol=1e-2, rtol=1e-3)
 
