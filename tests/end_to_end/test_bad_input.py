@@ -97,11 +97,41 @@ def nan_pixels(plate: Path) -> None:
             tifffile.imwrite(image(plate, well, channel), pixels)
 
 
+def unknown_measurement(plate: Path) -> None:
+    path = plate / "screen.toml"
+    path.write_text(path.read_text() + '[oracle]\nfeature = "beauty"\n')
+
+
+def size_that_does_not_fit(plate: Path) -> None:
+    path = plate / "screen.toml"
+    path.write_text(path.read_text().replace("size = 16", "size = 18"))
+
+
+def falling_percentiles(plate: Path) -> None:
+    path = plate / "screen.toml"
+    path.write_text(path.read_text().replace("size = 16", "size = 16\npercentiles = [99, 1]"))
+
+
+def device_not_there(plate: Path) -> None:
+    path = plate / "screen.toml"
+    path.write_text(path.read_text() + '[run]\ndevice = "mps"\n')
+
+
+def every_field_faulty(plate: Path) -> None:
+    path = plate / "screen.toml"
+    path.write_text(path.read_text().replace("min_cells = 0", "min_cells = 100000"))
+
+
 FATAL: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "duplicate well": (duplicate_well, ("map.csv", "A01")),
     "class with one well": (class_with_one_well, ("well", "two")),
     "unknown key": (unknown_key, ("`split.fold`", "did you mean `folds`")),
     "two sizes": (two_sizes, ("32", "64")),
+    "unknown measurement": (unknown_measurement, ("`oracle.feature`", "beauty")),
+    "size that does not fit": (size_that_does_not_fit, ("multiple of 8", "got 18", "take 16")),
+    "percentiles that fall": (falling_percentiles, ("`percentiles` must rise",)),
+    "device that is not there": (device_not_there, ("'mps'", "use 'auto'")),
+    "no usable field": (every_field_faulty, ("sick", "must have crops to train on")),
     "NaN pixels": (nan_pixels, ("float32", "unsigned")),
 }
 

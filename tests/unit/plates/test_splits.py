@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from counterstain.errors import InvalidInputError
-from counterstain.plates.splits import assign_folds
+from counterstain.plates.splits import assign_folds, choose_group
 
 
 def wells(classes, plates=1):
@@ -92,3 +92,30 @@ def test_unknown_column_and_gaps_are_named():
     table["Metadata_Donor"] = ["x", None, "", "y"]
     with pytest.raises(InvalidInputError, match="P1/A02, P1/A03"):
         assign_folds(table, "Metadata_Donor", 2, 0)
+
+
+def test_a_plate_without_images_does_not_decide_what_is_held_out():
+    wells = pd.DataFrame(
+        {
+            "Metadata_Plate": list("PPPPQQ"),
+            "Metadata_Well": ["A01", "A02", "B01", "B02", "A01", "B01"],
+            "class_name": list("aabbab"),
+            "n_fields": [1, 1, 1, 1, 0, 0],
+        }
+    )
+    assert choose_group(wells, "auto") == "Metadata_Well"
+    assert choose_group(wells.assign(n_fields=1), "auto") == "Metadata_Plate"
+
+
+def test_donors_go_before_plates_where_every_class_has_several():
+    wells = pd.DataFrame(
+        {
+            "Metadata_Plate": list("PPQQ"),
+            "Metadata_Donor": ["d1", "d2", "d1", "d2"],
+            "class_name": list("aabb"),
+        }
+    )
+    assert choose_group(wells, "auto") == "Metadata_Donor"
+    assert choose_group(wells.assign(Metadata_Donor=["d1", "d1", "d2", "d2"]), "auto") != (
+        "Metadata_Donor"
+    )
