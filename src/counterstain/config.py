@@ -198,16 +198,6 @@ class ScreenConfig(_Section):
                 )
         return self
 
-    @model_validator(mode="after")
-    def _size_fits_network(self) -> ScreenConfig:
-        size = self.crops.size
-        if self.model.network == "coupling" and self.crops.kind != "fields" and size % 8:
-            raise ValueError(
-                "`crops.size` must be a multiple of 8 pixels for the coupling network; got "
-                f"{size}: take {max(8, round(size / 8) * 8)}"
-            )
-        return self
-
     @property
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes in the order of the file; index 0 is the first."""

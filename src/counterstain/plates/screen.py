@@ -30,6 +30,9 @@ from counterstain.plates.splits import choose_group
 
 __all__ = ["Screen", "inspect_screen", "read_screen"]
 
+# The coupling network trades 8 x 8 pixels for channels before it averages over places.
+_UNSHUFFLE = 8
+
 _KEYS = ["Metadata_Plate", "Metadata_Well"]
 _MOST_NOTES = 50  # sentences about single fields; all are in the table
 
@@ -121,6 +124,13 @@ def _check_settings(
         close = difflib.get_close_matches(group, known, n=1)
         remedy = f"did you mean {close[0]!r}?" if close else f"one of {list_some(known, most=20)}."
         errors.append(f"`split.group` must be a column of the wells; got {group!r}: {remedy}")
+    size = config.crops.size
+    if config.model.network == "coupling" and config.crops.kind != "fields" and size % _UNSHUFFLE:
+        fitting = max(_UNSHUFFLE, round(size / _UNSHUFFLE) * _UNSHUFFLE)
+        errors.append(
+            f"`crops.size` must be a multiple of {_UNSHUFFLE} pixels for the coupling network; got "
+            f"{size}: take {fitting}."
+        )
     good = fields[fields["readable"]]
     side = min(good["height"].min(), good["width"].min())
     if config.crops.kind != "fields" and config.crops.size > side:

@@ -127,9 +127,9 @@ def score_crops(
             images = torch.from_numpy(turned).to(machine.device)
             images = images.contiguous(memory_format=torch.channels_last)
             answer, features = network.logits_and_profile(images)
-            logits[part] += answer.double().cpu().numpy() / symmetries
+            logits[part] += answer.cpu().double().numpy() / symmetries
             if code == 0:
-                profile = features.double().cpu().numpy()
+                profile = features.cpu().double().numpy()
                 sums = np.zeros((n_groups, profile.shape[1])) if sums is None else sums
                 np.add.at(sums, groups[part], profile)
         if progress is not None:

@@ -64,7 +64,7 @@ def test_everything_is_shown_in_plain_text(
 def test_problems_are_raised_after_everything_was_shown(
     screen: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    screen.write_text(screen.read_text().replace('"pos"', '"positive"') + "[crops]\nsize = 100\n")
+    screen.write_text(screen.read_text().replace('"pos"', '"positive"') + "[crops]\nsize = 104\n")
     with pytest.raises(InvalidInputError) as caught:
         check(screen)
     assert len(caught.value.problems) == 2

@@ -295,7 +295,7 @@ def test_plates_of_map_and_images_differ(plate: Plate) -> None:
 
 
 def test_settings_that_do_not_fit_the_plate(plate: Plate) -> None:
-    plate.rest = '[crops]\nsize = 65\n[split]\ngroup = "Metadata_Donor"\n'
+    plate.rest = '[crops]\nsize = 72\n[split]\ngroup = "Metadata_Donor"\n'
     group, size = plate.errors()
     assert "`split.group` must be a column" in group
     assert "the smallest field is 64 px" in size
