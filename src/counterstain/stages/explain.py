@@ -30,7 +30,7 @@ from counterstain.plates.store import CropStore
 from counterstain.run_folder import RunFolder
 from counterstain.stages.progress import Listener
 from counterstain.stages.rows import class_index, evenly_spaced, group_wells
-from counterstain.stages.strips import write_strips
+from counterstain.stages.strips import typical_log_odds, write_strips
 
 __all__ = ["INVERSE_TOLERANCE", "explain_classes"]
 
@@ -79,21 +79,6 @@ def _labelled(
     return _Labelled(table, classes, group_wells(table)[0], measured)
 
 
-@torch.no_grad()
-def _edit_block(
-    network: InvertibleNetwork,
-    pixels: NDArray[np.float32],
-    pair: tuple[int, int],
-    medians: NDArray[np.float64],
-) -> Counterfactual:
-    """Move crops of one class to the other's median log-odds, as met in training."""
-    source, target = pair
-    goal = float(medians[target, source])
-    return counterfactual(
-        network, torch.from_numpy(pixels), target, source_class=source, to_logit=goal
-    )
-
-
 def _edit_fold(
     folder: RunFolder,
     fold: int,
@@ -106,17 +91,19 @@ def _edit_fold(
     network, metadata = load_network(folder.models / f"fold_{fold}")
     if not isinstance(network, InvertibleNetwork):
         raise TypeError("only invertible networks have counterfactuals")
-    medians = np.array(metadata["median_log_odds"], float)
     names = config.class_names
     rows, measured = [], []
     held_out = labelled.table.index[labelled.table["fold"] == fold]
     thin = _thin(labelled.table.loc[held_out].reset_index(), _CROPS_A_WELL)["index"].to_numpy()
     for pair in permutations(range(len(names)), 2):
-        chosen = thin[labelled.classes[thin] == pair[0]]
+        source, target = pair
+        goal = typical_log_odds(metadata, source, target)
+        chosen = thin[labelled.classes[thin] == source]
         for start in range(0, len(chosen), _BLOCK):
             at = chosen[start : start + _BLOCK]
             ids = labelled.table["crop"].to_numpy(np.int64)[at]
-            edit = _edit_block(network, store.scaled(ids), pair, medians)
+            images = torch.from_numpy(store.scaled(ids))
+            edit = counterfactual(network, images, target, source_class=source, to_logit=goal)
             after = _measure(edit.images.numpy(), ids, store, config)
             before = labelled.measured.iloc[at].reset_index(drop=True)
             rows.append(_edit_rows(labelled, at, pair, names, edit, oracle, before, after))

@@ -18,7 +18,25 @@ from counterstain.plates.store import CropStore
 from counterstain.run_folder import RunFolder
 from counterstain.stages.rows import class_index, evenly_spaced, group_wells
 
-__all__ = ["write_strips"]
+__all__ = ["typical_log_odds", "write_strips"]
+
+
+def typical_log_odds(metadata: dict[str, Any], source: int, target: int) -> float:
+    """Return where an edit ends: the target class's median log-odds against the source class.
+
+    Parameters
+    ----------
+    metadata : dict
+        What was saved with the network.
+    source, target : int
+        Class indices.
+
+    Examples
+    --------
+    >>> typical_log_odds({"median_log_odds": [[0.0, 2.0], [3.0, 0.0]]}, source=0, target=1)
+    3.0
+    """
+    return float(metadata["median_log_odds"][target][source])
 
 
 def _typical_crops(table: pd.DataFrame, config: ScreenConfig) -> NDArray[np.int64]:
@@ -45,8 +63,7 @@ def _edit(
 ) -> tuple[Counterfactual, Counterfactual]:
     network, metadata = load_network(folder.models / f"fold_{int(row['fold'])}")
     source, target = pair
-    medians = np.array(metadata["median_log_odds"], float)
-    goal = float(medians[target, source])
+    goal = typical_log_odds(metadata, source, target)
     images = torch.from_numpy(pixels)
     at_boundary, beyond = (
         counterfactual(network, images, target, source_class=source, to_logit=logit)

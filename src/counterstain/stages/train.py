@@ -11,7 +11,7 @@ import torch
 
 from counterstain.config import ScreenConfig
 from counterstain.files import atomic_path
-from counterstain.networks.base import InvertibleNetwork
+from counterstain.networks.base import Classifier, InvertibleNetwork
 from counterstain.networks.build import build_network
 from counterstain.networks.checkpoint import load_network, save_network
 from counterstain.plates.store import CropStore
@@ -56,10 +56,14 @@ def check_network(config: ScreenConfig, size: int) -> None:
     InvalidInputError
         If the network cannot be built for these crops, or the device is not there.
     """
-    recipe = _recipe(config, len(config.images.channels), size) | {"pretrained": False}
     choose_machine(config.run.device)
+    _untrained(_recipe(config, len(config.images.channels), size))
+
+
+def _untrained(recipe: dict[str, Any]) -> Classifier:
+    """Build a network to look at, without a download and without a draw from the seed."""
     with torch.random.fork_rng(devices=[]):
-        build_network(**recipe)
+        return build_network(**(recipe | {"pretrained": False}))
 
 
 def _steps(config: ScreenConfig, recipe: dict[str, Any], folds: int, machine: Machine) -> int:
@@ -67,10 +71,8 @@ def _steps(config: ScreenConfig, recipe: dict[str, Any], folds: int, machine: Ma
         return config.model.steps
     if config.run.budget is None:
         return DEFAULT_STEPS
-    with torch.random.fork_rng(devices=[]):
-        network = build_network(**(recipe | {"pretrained": False}))
     return steps_for_budget(
-        network,
+        _untrained(recipe),
         budget_s=config.run.budget,
         folds=folds,
         minibatch=config.model.minibatch,
