@@ -10,6 +10,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -28,6 +29,13 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def _is_full_disk(error: Exception) -> bool:
+    """Whether a disk was full; compiled writers (safetensors, HDF5) say so in words only."""
+    if isinstance(error, OSError) and error.errno in _DISK_FULL:
+        return True
+    return os.strerror(errno.ENOSPC) in str(error)
 
 
 @contextlib.contextmanager
@@ -67,9 +75,9 @@ def atomic_path(final: Path) -> Iterator[Path]:
         if final.is_dir() and not final.is_symlink():
             shutil.rmtree(final)
         temporary.replace(final)
-    except OSError as error:
+    except Exception as error:
         _remove(temporary)
-        if error.errno in _DISK_FULL:
+        if _is_full_disk(error):
             raise InvalidInputError(
                 f"The disk that holds {final.parent} is full: {final.name} was not written and "
                 "nothing half written is left; free some space and go on with --resume."

@@ -15,8 +15,8 @@ import pytest
 
 from counterstain.cli.app import call
 from counterstain.plates import simulate_plate
+from counterstain.run_folder import TABLES
 
-TABLES = ("fields", "crops", "scores", "wells", "effects", "counterfactuals", "training")
 STEPS = 120
 
 
