@@ -132,17 +132,20 @@ class SplitConfig(_Section):
 class ModelConfig(_Section):
     """The network and its training."""
 
-    network: Literal["coupling", "resnext50"] = "coupling"
+    network: Literal["coupling", "iresnet50", "autoencoder", "resnext50"] = "coupling"
     hidden: int | None = Field(default=None, ge=4)
     blocks: int | None = Field(default=None, ge=1)
+    lipschitz: float | None = Field(default=None, gt=0, le=0.95)
+    """Largest Lipschitz constant of a block (`iresnet50`)."""
     pretrained: bool = True
     steps: int | None = Field(default=None, ge=1)
     """Training steps a fold; where not given they follow from `run.budget`."""
     minibatch: int = Field(default=48, ge=2)
-    learning_rate: float = Field(default=2e-3, gt=0)
-    class_weight: float = Field(default=0.1, ge=0)
+    learning_rate: float | None = Field(default=None, gt=0)
+    """What is not given here and below follows from the network."""
+    class_weight: float | None = Field(default=None, ge=0)
     """Weight of the cross-entropy beside one bit per dimension (invertible networks)."""
-    label_smoothing: float = Field(default=0.05, ge=0, lt=1)
+    label_smoothing: float | None = Field(default=None, ge=0, lt=1)
     gain_jitter: float = Field(default=0.2, ge=0, le=2)
     """Staining differs from well to well: in training each channel's gain varies by this much, as a
     natural logarithm. More where the readout is a ratio, 0 where absolute intensity is trusted."""
@@ -158,9 +161,25 @@ class OracleConfig(_Section):
     channel: str | None = None
     feature: str | None = Field(
         default=None,
-        pattern=r"^(mean_intensity(:(nucleus|ring|cell))?|log2_ratio(:nucleus/ring)?)$",
+        pattern=r"^(mean_intensity(:(nucleus|ring|cell))?|log2_ratio(:nucleus/ring)?"
+        r"|(granularity|texture_scale)(:(nucleus|cell))?|radial_concentration(:cell)?"
+        r"|area(:nucleus)?|cell_count(:crop)?)$",
     )
-    """``log2_ratio``, ``mean_intensity``, or with the region, as in ``mean_intensity:nucleus``."""
+    """A feature such as ``log2_ratio``, or with its region, as in ``mean_intensity:nucleus``."""
+
+
+class CounterfactualConfig(_Section):
+    """How images are carried across the boundary."""
+
+    direction: Literal["typical", "normal", "pattern"] = "typical"
+    to: Annotated[float, Field(gt=0.5, lt=1)] | Literal["median", "upper_quartile"] = (
+        "upper_quartile"
+    )
+    """Where an edit ends: the target class's median or upper quartile, or a probability."""
+    views: int | None = Field(default=None, ge=1, le=8)
+    """Edits are averaged over so many turned and mirrored views of each crop: 8, or 2 with
+    `iresnet50`, whose inverse takes ten times as long."""
+    crops_per_well: int = Field(default=32, ge=1)
 
 
 class RunConfig(_Section):
@@ -184,6 +203,7 @@ class ScreenConfig(_Section):
     split: SplitConfig = SplitConfig()
     model: ModelConfig = ModelConfig()
     oracle: OracleConfig = OracleConfig()
+    counterfactual: CounterfactualConfig = CounterfactualConfig()
     run: RunConfig = RunConfig()
 
     @model_validator(mode="after")
@@ -202,6 +222,12 @@ class ScreenConfig(_Section):
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes in the order of the file; index 0 is the first."""
         return tuple(self.classes)
+
+    @property
+    def edit_views(self) -> int:
+        """Views an edit is averaged over."""
+        usual = 2 if self.model.network == "iresnet50" else 8
+        return self.counterfactual.views or usual
 
     @property
     def nucleus_index(self) -> int:

@@ -10,19 +10,28 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from counterstain.networks.base import Classifier as Classifier
-    from counterstain.networks.base import InvertibleNetwork as InvertibleNetwork
     from counterstain.networks.build import build_network as build_network
     from counterstain.networks.checkpoint import load_network as load_network
     from counterstain.networks.checkpoint import save_network as save_network
+    from counterstain.networks.generative import GenerativeClassifier as GenerativeClassifier
+    from counterstain.networks.invertible import InvertibleNetwork as InvertibleNetwork
 
 _LAZY = {
     "Classifier": "base",
-    "InvertibleNetwork": "base",
+    "GenerativeClassifier": "generative",
+    "InvertibleNetwork": "invertible",
     "build_network": "build",
     "load_network": "checkpoint",
     "save_network": "checkpoint",
 }
-__all__ = ["Classifier", "InvertibleNetwork", "build_network", "load_network", "save_network"]
+__all__ = [
+    "Classifier",
+    "GenerativeClassifier",
+    "InvertibleNetwork",
+    "build_network",
+    "load_network",
+    "save_network",
+]
 
 
 def __getattr__(name: str) -> object:

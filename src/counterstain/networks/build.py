@@ -7,14 +7,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from counterstain.errors import InvalidInputError
+from counterstain.networks.autoencoder import AutoencoderNetwork
 from counterstain.networks.backbone import BACKBONES, BackboneClassifier
 from counterstain.networks.base import Classifier
 from counterstain.networks.coupling import CouplingNetwork
+from counterstain.networks.iresnet import InvertibleResNet
 
 __all__ = ["build_network", "network_names"]
 
 _KINDS: dict[str, Callable[[Mapping[str, Any]], Classifier]] = {
     "coupling": CouplingNetwork,
+    "iresnet50": InvertibleResNet,
+    "autoencoder": AutoencoderNetwork,
     **dict.fromkeys(BACKBONES, BackboneClassifier),
 }
 
@@ -25,7 +29,7 @@ def network_names() -> tuple[str, ...]:
     Examples
     --------
     >>> network_names()
-    ('coupling', 'resnext50')
+    ('coupling', 'iresnet50', 'autoencoder', 'resnext50')
     """
     return tuple(_KINDS)
 
@@ -65,7 +69,7 @@ def build_network(
     --------
     >>> network = build_network("coupling", channels=1, size=8, n_classes=2, hidden=4, blocks=1)
     >>> network.arguments["squeeze"]
-    [4, 2]
+    [2, 2]
     """
     if network not in _KINDS:
         close = difflib.get_close_matches(network, _KINDS, n=1)

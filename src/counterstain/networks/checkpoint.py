@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,14 @@ from counterstain.networks.build import build_network
 
 __all__ = ["FORMAT", "load_network", "save_network"]
 
-FORMAT = 1
+FORMAT = 2
+
+
+def _recipe_digest(content: dict[str, Any]) -> str:
+    """Return the digest of a recipe without its own digest, however the file is laid out."""
+    rest = {key: value for key, value in content.items() if key != "recipe_sha256"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _paths(path: Path) -> tuple[Path, Path]:
@@ -46,18 +56,30 @@ def save_network(network: Classifier, path: Path, metadata: dict[str, Any] | Non
         "weights_sha256": digest(weights),
         "metadata": metadata or {},
     }
-    write_json(recipe, content)
+    # Through JSON once, so that the digest is that of what a reader will see.
+    content = json.loads(json.dumps(content))
+    write_json(recipe, content | {"recipe_sha256": _recipe_digest(content)})
 
 
-def load_network(path: Path) -> tuple[Classifier, dict[str, Any]]:
+def load_network(
+    path: Path, *, channels: Sequence[str] | None = None
+) -> tuple[Classifier, dict[str, Any]]:
     """Rebuild a saved network, in evaluation mode, and return its metadata with it.
+
+    Parameters
+    ----------
+    path : Path
+        Name with or without ending.
+    channels : sequence of str, optional
+        Names of the channels of the images it is loaded for, to be checked against training.
 
     Raises
     ------
     MissingFileError
         If one of the two files is not there.
     InvalidInputError
-        If the recipe is of another format, or the weights are not those it was saved with.
+        If the recipe is of another format or was changed, the weights are not those it was saved
+        with, or it was trained on other channels.
     """
     weights, recipe = _paths(Path(path))
     for file in (weights, recipe):
@@ -69,6 +91,11 @@ def load_network(path: Path) -> tuple[Classifier, dict[str, Any]]:
             f"{recipe} must be a recipe of format {FORMAT}; got "
             f"{content.get('format') if isinstance(content, dict) else content!r}: train the "
             "network again with this version."
+        )
+    if _recipe_digest(content) != content.get("recipe_sha256"):
+        raise InvalidInputError(
+            f"{recipe} must be as counterstain wrote it; its content does not fit its digest: it "
+            "was edited or damaged; restore the file, or train again."
         )
     if digest(weights) != content.get("weights_sha256"):
         raise InvalidInputError(
@@ -83,4 +110,6 @@ def load_network(path: Path) -> tuple[Classifier, dict[str, Any]]:
             f"{recipe} must describe the network whose weights lie beside it; it does not "
             f"({error}): restore both files, or train again."
         ) from error
+    if channels is not None:
+        network.check_channels(channels)
     return network.eval(), content["metadata"]

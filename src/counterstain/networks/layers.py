@@ -61,8 +61,7 @@ class NormalisedMixing(nn.Module):
 
     The scale and shift are learned, after a start from the first minibatch (ActNorm: Kingma and
     Dhariwal 2018, doi:10.48550/arXiv.1807.03039). The rotation is a fixed random orthogonal
-    matrix, so its inverse is its transpose and never loses precision. Both are one 1x1
-    convolution.
+    matrix, whose inverse is its transpose; both are one 1x1 convolution.
 
     Parameters
     ----------
@@ -107,7 +106,11 @@ class NormalisedMixing(nn.Module):
 
     def inverse(self, z: Tensor) -> Tensor:
         """Return the map that forward came from."""
-        x = functional.conv2d(z, self.rotation.T[:, :, None, None].contiguous())
+        # Stored in single precision the rotation is orthogonal to 1e-7 only. One Newton step makes
+        # its transpose the inverse to 1e-14, which the reference in double precision rests on.
+        transpose = self.rotation.T
+        unrotate = 2 * transpose - transpose @ self.rotation @ transpose
+        x = functional.conv2d(z, unrotate[:, :, None, None].contiguous())
         scale, shift = (-self.log_scale).exp(), self.shift
         return x * scale[:, None, None] + shift[:, None, None]
 

@@ -11,9 +11,10 @@ import torch
 
 from counterstain.config import ScreenConfig
 from counterstain.files import atomic_path
-from counterstain.networks.base import Classifier, InvertibleNetwork
+from counterstain.networks.base import Classifier
 from counterstain.networks.build import build_network
 from counterstain.networks.checkpoint import load_network, save_network
+from counterstain.networks.generative import GenerativeClassifier
 from counterstain.plates.store import CropStore
 from counterstain.run_folder import RunFolder
 from counterstain.stages.progress import Listener
@@ -23,6 +24,7 @@ from counterstain.training.budget import DEFAULT_STEPS, steps_for_budget
 from counterstain.training.device import Machine, choose_machine
 from counterstain.training.folds import TrainedFold, fold_seed, train_fold
 from counterstain.training.loop import FitSettings, TrainingCrops
+from counterstain.training.recipes import recipe_for
 
 __all__ = ["check_network", "train_networks"]
 
@@ -34,11 +36,30 @@ def _recipe(config: ScreenConfig, channels: int, size: int) -> dict[str, Any]:
         "channels": channels,
         "size": size,
         "n_classes": len(config.classes),
+        "channel_names": list(config.images.channels),
+        "class_names": list(config.class_names),
+        # Only a crop that is centred on a cell has a middle that means something.
+        "places": "rings" if config.crops.kind == "cells" else "all",
     }
-    if model.network == "coupling":
-        options = {"hidden": model.hidden, "blocks": model.blocks}
-        return recipe | {key: value for key, value in options.items() if value is not None}
-    return recipe | {"pretrained": model.pretrained}
+    if model.network == "resnext50":
+        return recipe | {"pretrained": model.pretrained}
+    options = {"hidden": model.hidden, "blocks": model.blocks, "lipschitz": model.lipschitz}
+    return recipe | {key: value for key, value in options.items() if value is not None}
+
+
+def _settings(config: ScreenConfig, steps: int, fold: int) -> FitSettings:
+    model, usual = config.model, recipe_for(config.model.network)
+    names = ("learning_rate", "class_weight", "label_smoothing")
+    given = {name: getattr(model, name) for name in names}
+    chosen = {k: getattr(usual, k) if value is None else value for k, value in given.items()}
+    return FitSettings(
+        steps=steps,
+        minibatch=model.minibatch,
+        gain_jitter=model.gain_jitter,
+        offset_jitter=model.offset_jitter,
+        seed=fold_seed(config.run.seed, fold),
+        **chosen,
+    )
 
 
 def check_network(config: ScreenConfig, size: int) -> None:
@@ -100,11 +121,11 @@ def _metadata(
         "seed": settings.seed,
         "steps": settings.steps,
         "minibatch": settings.minibatch,
-        "invertible": isinstance(network, InvertibleNetwork),
+        "generative": isinstance(network, GenerativeClassifier),
+        "error_kind": getattr(network, "error_kind", None),
         "origin": getattr(network, "origin", "from scratch"),
         "parameters": sum(p.numel() for p in network.parameters()),
         "train_accuracy": trained.train_accuracy,
-        "median_log_odds": trained.medians.tolist(),
         # JSON has no NaN, and networks without a likelihood have no bits per dimension.
         "history": [
             {key: value if math.isfinite(value) else None for key, value in row.items()}
@@ -136,17 +157,7 @@ def train_networks(
     for fold in folds:
         path = folder.models / f"fold_{fold}"
         if not path.with_suffix(".json").is_file():
-            model = config.model
-            settings = FitSettings(
-                steps=steps,
-                minibatch=model.minibatch,
-                learning_rate=model.learning_rate,
-                class_weight=model.class_weight,
-                label_smoothing=model.label_smoothing,
-                gain_jitter=model.gain_jitter,
-                offset_jitter=model.offset_jitter,
-                seed=fold_seed(config.run.seed, fold),
-            )
+            settings = _settings(config, steps, fold)
             trained = train_fold(
                 _training_crops(crops, store, fold, config.class_names),
                 recipe,

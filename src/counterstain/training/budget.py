@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from counterstain.networks.autoencoder import AutoencoderNetwork
 from counterstain.networks.base import Classifier
 
 __all__ = ["DEFAULT_STEPS", "steps_for_budget"]
@@ -18,6 +19,8 @@ DEFAULT_STEPS = 800
 # what a small data-centre GPU does; both low, so that a budget is kept rather than filled.
 _NOMINAL_RATE = {"cpu": 4.0e10, "mps": 4.0e11, "cuda": 3.0e12}
 _BACKWARD_FACTOR = 3.0
+# An autoencoder also decodes, decodes an edit, goes back, and asks a critic.
+_EDIT_FACTOR = 21.0
 _FEWEST_STEPS = 50
 
 
@@ -46,7 +49,7 @@ def steps_for_budget(
     --------
     >>> from counterstain.networks import build_network
     >>> small = build_network("coupling", channels=1, size=8, n_classes=2, hidden=4, blocks=1)
-    >>> steps_for_budget(small, budget_s=0.001, folds=2, minibatch=8, device="cpu")
+    >>> steps_for_budget(small, budget_s=0.0005, folds=2, minibatch=8, device="cpu")
     50
     """
     image = torch.zeros(1, network.channels, network.size, network.size)
@@ -55,5 +58,6 @@ def steps_for_budget(
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network.class_logits(image)
     network.train(was_training)
-    per_step = counter.get_total_flops() * _BACKWARD_FACTOR * minibatch
+    factor = _EDIT_FACTOR if isinstance(network, AutoencoderNetwork) else _BACKWARD_FACTOR
+    per_step = counter.get_total_flops() * factor * minibatch
     return max(_FEWEST_STEPS, int(budget_s * _NOMINAL_RATE[device] / (per_step * folds)))

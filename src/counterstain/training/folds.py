@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from counterstain.networks.base import Classifier
 from counterstain.networks.build import build_network
 from counterstain.training.device import Machine
+from counterstain.training.domain import fit_domain
 from counterstain.training.loop import FitSettings, TrainingCrops, fit
 from counterstain.training.minibatches import PixelSource, dihedral
 
@@ -30,7 +31,7 @@ class TrainedFold:
     Parameters
     ----------
     network : Classifier
-        In evaluation mode, on the CPU.
+        In evaluation mode, on the CPU, its `domain` filled.
     history : list of dict
         Losses along training.
     medians : array
@@ -42,8 +43,12 @@ class TrainedFold:
 
     network: Classifier
     history: list[dict[str, Any]]
-    medians: NDArray[np.float64]
     train_accuracy: float
+
+    @property
+    def medians(self) -> NDArray[np.float64]:
+        """Median log-odds ``(K, K)`` of training crops; see `TrainedDomain.median_log_odds`."""
+        return self.network.domain.median_log_odds.double().numpy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +186,7 @@ def train_fold(
         history = fit(network, crops, settings, machine, progress=progress)
     chosen = _sample(crops, settings.seed)
     classes = crops.classes[chosen]
-    groups = np.zeros(len(chosen), np.int64)
-    scores = score_crops(network, crops.source, crops.ids[chosen], groups, 1, machine)
-    right = scores.logits.argmax(1) == classes
-    medians = np.full((network.n_classes, network.n_classes), np.nan)
-    for index in np.unique(classes):
-        own = scores.logits[classes == index]
-        medians[index] = np.median(own[:, [index]] - own, axis=0)
+    logits = fit_domain(network, crops.source, crops.ids[chosen], classes, machine)
+    right = logits.argmax(1) == classes
     balanced = float(np.mean([right[classes == index].mean() for index in np.unique(classes)]))
-    return TrainedFold(network, history, medians, balanced)
+    return TrainedFold(network, history, balanced)

@@ -131,7 +131,8 @@ def fit(
     fabric = Fabric(accelerator=machine.device, devices=1, precision=machine.precision)
     objective = Objective(network, settings.class_weight, settings.label_smoothing)
     objective.train().to(memory_format=torch.channels_last)
-    adam = torch.optim.Adam(objective.parameters(), settings.learning_rate, betas=(0.9, 0.99))
+    groups = objective.parameter_groups(settings.learning_rate)
+    adam = torch.optim.Adam(groups, settings.learning_rate, betas=(0.9, 0.99))
     wrapped, optimiser = fabric.setup(objective, adam)
     schedule = _schedule(adam, settings.steps)
     generator = np.random.default_rng(settings.seed)
@@ -151,8 +152,11 @@ def fit(
         losses: Losses = wrapped(*batch)
         optimiser.zero_grad(set_to_none=True)
         fabric.backward(losses.total)
-        norm = nn.utils.clip_grad_norm_(objective.parameters(), _LARGEST_GRADIENT)
-        if not bool(torch.isfinite(norm)):
+        norms = [
+            nn.utils.clip_grad_norm_(group["params"], _LARGEST_GRADIENT)
+            for group in adam.param_groups
+        ]
+        if not all(bool(torch.isfinite(norm)) for norm in norms):
             raise CounterstainError(
                 f"Training stopped at step {step}: the loss is no longer a number. Lower "
                 f"`model.learning_rate` (now {settings.learning_rate:g})."

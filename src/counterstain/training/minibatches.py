@@ -13,7 +13,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["BalancedSampler", "Minibatch", "PixelSource", "StainJitter", "dihedral", "minibatches"]
+__all__ = [
+    "BalancedSampler",
+    "Minibatch",
+    "PixelSource",
+    "StainJitter",
+    "dequantise",
+    "dihedral",
+    "minibatches",
+]
 
 # Cameras deliver 12 to 16 bits of which the lowest are noise; a likelihood that models them spends
 # its capacity there. 256 grey levels of the controls' range keep all that an eye can see.
@@ -158,6 +166,41 @@ def dihedral(images: NDArray[np.float32], operation: NDArray[np.int64]) -> NDArr
     return out
 
 
+def dequantise(
+    images: NDArray[np.float32],
+    count_step: NDArray[np.float32],
+    generator: np.random.Generator,
+) -> NDArray[np.float32]:
+    """Fill the bins of quantised images with noise, in place, so that they have a density.
+
+    Parameters
+    ----------
+    images : array
+        ``(N, C, H, W)`` in units of the negative controls' range.
+    count_step : array
+        ``(N, C)`` size of one camera count; a bin is never narrower than 1/256 of the range.
+    generator : numpy.random.Generator
+        Source of the noise.
+
+    Returns
+    -------
+    array
+        ``(N,)`` log-volume of an image's bins in nats, summed over all its pixels.
+
+    Examples
+    --------
+    >>> images = np.zeros((1, 1, 2, 2), np.float32)
+    >>> log_bin = dequantise(images, np.full((1, 1), 0.5, np.float32), np.random.default_rng(0))
+    >>> bool(images.max() < 0.5), round(float(log_bin[0]), 3)
+    (True, -2.773)
+    """
+    bins = np.maximum(count_step, np.float32(1 / _GREY_LEVELS))
+    noise = generator.random(images.shape, dtype=np.float32)
+    images += noise * bins[:, :, None, None]
+    log_bin: NDArray[np.float32] = np.log(bins).sum(1) * (images.shape[2] * images.shape[3])
+    return log_bin
+
+
 def _assemble(
     source: PixelSource,
     ids: NDArray[np.int64],
@@ -167,11 +210,7 @@ def _assemble(
 ) -> Minibatch:
     images = dihedral(source.scaled(ids), generator.integers(8, size=len(ids)))
     jitter.apply(images, generator)
-    bins = np.maximum(source.count_step(ids), np.float32(1 / _GREY_LEVELS))
-    noise = generator.random(images.shape, dtype=np.float32)
-    images += noise * bins[:, :, None, None]
-    pixels = images.shape[2] * images.shape[3]
-    log_bin = torch.from_numpy(np.log(bins).sum(1) * pixels)
+    log_bin = torch.from_numpy(dequantise(images, source.count_step(ids), generator))
     tensor = torch.from_numpy(images).contiguous(memory_format=torch.channels_last)
     return Minibatch(tensor, torch.from_numpy(classes), log_bin)
 

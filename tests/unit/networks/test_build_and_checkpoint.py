@@ -71,13 +71,20 @@ def test_tampered_files_are_refused(tmp_path: Path) -> None:
     content = json.loads(recipe.read_text())
 
     recipe.write_text(json.dumps({**content, "format": 99}))
-    with pytest.raises(InvalidInputError, match="format 1; got 99"):
+    with pytest.raises(InvalidInputError, match="format 2; got 99"):
         load_network(tmp_path / "net")
 
     wrong = {**content, "arguments": {**content["arguments"], "hidden": 6}}
     recipe.write_text(json.dumps(wrong))
-    with pytest.raises(InvalidInputError, match="must describe the network"):
+    with pytest.raises(InvalidInputError, match="does not fit its digest"):
         load_network(tmp_path / "net")
+
+    recipe.write_text(json.dumps({**content, "metadata": {"channels": ["GFP", "DNA"]}}))
+    with pytest.raises(InvalidInputError, match="does not fit its digest"):
+        load_network(tmp_path / "net")
+
+    recipe.write_text(json.dumps(content, indent=8, sort_keys=True))
+    load_network(tmp_path / "net")
 
     recipe.write_text(json.dumps(content))
     weights = tmp_path / "net.safetensors"
@@ -88,3 +95,19 @@ def test_tampered_files_are_refused(tmp_path: Path) -> None:
     weights.unlink()
     with pytest.raises(MissingFileError, match=r"net\.safetensors"):
         load_network(tmp_path / "net")
+
+
+def test_a_network_is_loaded_for_its_own_channels_only(tmp_path: Path) -> None:
+    network = build_network(
+        "coupling",
+        channels=2,
+        size=8,
+        n_classes=2,
+        hidden=4,
+        blocks=1,
+        channel_names=["DNA", "GFP"],
+    )
+    save_network(network, tmp_path / "net")
+    load_network(tmp_path / "net", channels=["DNA", "GFP"])
+    with pytest.raises(InvalidInputError, match=r"\['DNA', 'GFP'\], in this order"):
+        load_network(tmp_path / "net", channels=["GFP", "DNA"])

@@ -16,7 +16,15 @@ from counterstain.training.loop import FitSettings, TrainingCrops
 from counterstain.training.minibatches import BalancedSampler, dihedral, minibatches
 from counterstain.training.objective import Objective
 
-RECIPE = {"network": "coupling", "channels": 1, "size": 8, "n_classes": 2, "hidden": 8, "blocks": 1}
+RECIPE = {
+    "network": "coupling",
+    "channels": 1,
+    "size": 8,
+    "n_classes": 2,
+    "hidden": 8,
+    "blocks": 2,
+    "squeeze": [4, 2],
+}
 
 
 class Blobs:
