@@ -8,16 +8,30 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from counterstain.counterfactual.edits import Counterfactual as Counterfactual
     from counterstain.counterfactual.edits import counterfactual as counterfactual
+    from counterstain.counterfactual.effects import population_effects as population_effects
     from counterstain.counterfactual.oracle import Oracle as Oracle
     from counterstain.counterfactual.oracle import choose_oracle as choose_oracle
+    from counterstain.counterfactual.path import BoundaryPath as BoundaryPath
+    from counterstain.counterfactual.path import boundary_path as boundary_path
 
 _LAZY = {
+    "BoundaryPath": "path",
     "Counterfactual": "edits",
-    "counterfactual": "edits",
     "Oracle": "oracle",
+    "boundary_path": "path",
     "choose_oracle": "oracle",
+    "counterfactual": "edits",
+    "population_effects": "effects",
 }
-__all__ = ["Counterfactual", "Oracle", "choose_oracle", "counterfactual"]
+__all__ = [
+    "BoundaryPath",
+    "Counterfactual",
+    "Oracle",
+    "boundary_path",
+    "choose_oracle",
+    "counterfactual",
+    "population_effects",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -25,6 +25,10 @@ VERDICT_MARKS = {
 """A sign for each verdict, so that none rests on colour."""
 
 
+# Counted or weighed over all that a crop shows: a region would say nothing more.
+_PLACELESS = ("cell count", "radial concentration")
+
+
 def measurement_name(channel: str, region: str, feature: str) -> str:
     """Name a measurement; a region that the feature names already is not named twice.
 
@@ -32,8 +36,10 @@ def measurement_name(channel: str, region: str, feature: str) -> str:
     --------
     >>> measurement_name("GFP", "nucleus/ring", "log2 nucleus/ring")
     'GFP · log2 nucleus/ring'
+    >>> measurement_name("DNA", "nucleus", "area"), measurement_name("DNA", "crop", "cell count")
+    ('DNA · nucleus · area', 'DNA · cell count')
     """
-    parts = (channel, "" if region in feature else region, feature)
+    parts = (channel, "" if region in feature or feature in _PLACELESS else region, feature)
     return " · ".join(part for part in parts if part)
 
 

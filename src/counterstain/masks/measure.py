@@ -10,17 +10,30 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from counterstain.errors import InvalidInputError
+from counterstain.masks.radial import radial_concentration
 from counterstain.masks.regions import cell_regions
+from counterstain.masks.shape import base_level, nucleus_shapes
+from counterstain.masks.texture import granularity, texture_scale
 
 __all__ = ["measure_cells", "parse_feature"]
 
 _REGIONS = ("nucleus", "ring", "cell", "background")
+_TEXTURE_REGIONS = ("nucleus", "cell")
 _BLOCK_PIXELS = 1 << 19
 _FEATURE_NAMES = {
     "mean_intensity": "mean intensity",
     "sd": "standard deviation",
     "log2_ratio": "log2 ratio",
+    "texture_scale": "texture scale",
+    "granularity": "granularity",
+    "radial_concentration": "radial concentration",
+    "area": "area",
+    "form_factor": "form factor",
+    "eccentricity": "eccentricity",
+    "cell_count": "cell count",
 }
+# Least contrast of a nucleus, in multiples of the floor of ratios: 5 % of the range.
+_NUCLEUS_CONTRAST = 5.0
 
 
 def parse_feature(column: str) -> tuple[str, str, str]:
@@ -53,11 +66,14 @@ def measure_cells(
     background: NDArray[np.floating[Any]] | None = None,
     *,
     floor: float = 0.01,
+    nucleus_channel: int | str | None = None,
 ) -> pd.DataFrame:
     """Measure each crop's own cell, channel by channel.
 
-    To judge a counterfactual, pass its pixels with the `nuclei` of the original: the places stay
-    the same and only the intensities are asked about.
+    To judge a counterfactual, pass its pixels with the `nuclei` of the original: intensities and
+    textures are measured at the same places as before. Only area, shape and count are those of the
+    nucleus as the pixels show it, found anew by the same rule in originals and counterfactuals
+    (:func:`counterstain.masks.shape.nucleus_shapes`).
 
     Parameters
     ----------
@@ -74,18 +90,27 @@ def measure_cells(
     floor : float
         Added above and below the line of ratios, so that cells without signal have a log ratio
         near 0 instead of noise: about 1 % of the range, in the unit of `pixels`.
+    nucleus_channel : int or str, optional
+        Number or name of the channel that shows nuclei. Where not given, area, shape and count of
+        nuclei are not measured.
 
     Returns
     -------
     DataFrame
-        A row per crop, float64, columns ``mean_intensity:REGION:CHANNEL`` (nucleus, ring, cell,
-        background), ``sd:REGION:CHANNEL`` (nucleus, ring, cell; texture and contrast) and
-        ``log2_ratio:nucleus/ring:CHANNEL`` (doublings). NaN where a region has no pixel.
+        A row per crop, float64, NaN where a region has no pixel. For each channel
+        ``mean_intensity:REGION:CHANNEL`` (nucleus, ring, cell, background),
+        ``sd:REGION:CHANNEL`` (nucleus, ring, cell), ``texture_scale:REGION:CHANNEL`` (pixels) and
+        ``granularity:REGION:CHANNEL`` (0 for lines, 0.1 to 0.3 for dots; both in nucleus, cell),
+        ``radial_concentration:cell:CHANNEL`` (0 far from to 1 near the nucleus) and
+        ``log2_ratio:nucleus/ring:CHANNEL`` (doublings). For the nucleus channel
+        ``area:nucleus:CHANNEL`` (square pixels), ``form_factor:nucleus:CHANNEL`` (1 for a circle),
+        ``eccentricity:nucleus:CHANNEL`` (0 for a circle) and ``cell_count:crop:CHANNEL``.
 
     Raises
     ------
     InvalidInputError
-        If the shapes do not fit each other or `floor` is not positive.
+        If the shapes do not fit each other, `floor` is not positive or there is no such nucleus
+        channel.
 
     Examples
     --------
@@ -98,15 +123,52 @@ def measure_cells(
     """
     _check(pixels, nuclei, channels, background, floor)
     level = np.zeros(len(channels)) if background is None else np.asarray(background, np.float64)
+    shown = _channel_number(nucleus_channel, channels)
     n, _, height, width = pixels.shape
-    step = max(1, _BLOCK_PIXELS // (height * width))
+    step = max(1, _BLOCK_PIXELS // max(1, height * width))
     blocks = [
-        _measure_block(pixels[i : i + step], nuclei[i : i + step], ring_width)
-        for i in range(0, n, step)
+        _measure_block(
+            pixels[i : i + step], nuclei[i : i + step], channels, ring_width, level, floor, shown
+        )
+        # Without crops, one empty block still names the columns.
+        for i in range(0, max(n, 1), step)
     ]
-    shape = (n, len(channels), len(_REGIONS))
-    mean = np.concatenate([block[0] for block in blocks]) if blocks else np.empty(shape)
-    sd = np.concatenate([block[1] for block in blocks]) if blocks else np.empty(shape)
+    return pd.concat(blocks, ignore_index=True)
+
+
+def _channel_number(channel: int | str | None, channels: Sequence[str]) -> int | None:
+    if channel is None:
+        return None
+    number = (
+        list(channels).index(channel)
+        if isinstance(channel, str) and channel in channels
+        else channel
+    )
+    if not isinstance(number, int) or not 0 <= number < len(channels):
+        raise InvalidInputError(
+            f"`nucleus_channel` must be one of {list(channels)} or its number; got {channel!r}."
+        )
+    return number
+
+
+def _measure_block(
+    pixels: NDArray[Any],
+    nuclei: NDArray[np.uint8],
+    channels: Sequence[str],
+    ring_width: int,
+    level: NDArray[np.float64],
+    floor: float,
+    nucleus_channel: int | None,
+) -> pd.DataFrame:
+    """Measure some crops; columns as `measure_cells` describes them."""
+    values = pixels.astype(np.float32)
+    weights = _region_weights(nuclei, ring_width)
+    textured = weights[:, :, [_REGIONS.index(region) for region in _TEXTURE_REGIONS]]
+    mean, sd = _mean_and_sd(values, weights)
+    # Texture knows no offset; without it single precision is enough.
+    contrast = values - values.mean(axis=(2, 3), keepdims=True)
+    scale, grains = texture_scale(contrast, textured), granularity(contrast, textured)
+    radial = radial_concentration(values, nuclei, base_level(values), ring_width, floor=floor)
     signal = np.maximum(mean - level[:, None], 0.0) + floor
     columns: dict[str, NDArray[np.float64]] = {}
     for c, channel in enumerate(channels):
@@ -114,7 +176,17 @@ def measure_cells(
             columns[f"mean_intensity:{region}:{channel}"] = mean[:, c, r]
             if region != "background":
                 columns[f"sd:{region}:{channel}"] = sd[:, c, r]
+        for r, region in enumerate(_TEXTURE_REGIONS):
+            columns[f"texture_scale:{region}:{channel}"] = scale[:, c, r]
+            columns[f"granularity:{region}:{channel}"] = grains[:, c, r]
+        columns[f"radial_concentration:cell:{channel}"] = radial[:, c]
         columns[f"log2_ratio:nucleus/ring:{channel}"] = np.log2(signal[:, c, 0] / signal[:, c, 1])
+    if nucleus_channel is not None:
+        name = channels[nucleus_channel]
+        found = nucleus_shapes(values[:, nucleus_channel], nuclei, floor=_NUCLEUS_CONTRAST * floor)
+        for shape in ("area", "form_factor", "eccentricity"):
+            columns[f"{shape}:nucleus:{name}"] = getattr(found, shape)
+        columns[f"cell_count:crop:{name}"] = found.count
     return pd.DataFrame(columns)
 
 
@@ -143,19 +215,23 @@ def _check(
         raise InvalidInputError(f"`floor` must be above 0; got {floor}: 1 % of the range will do.")
 
 
-def _measure_block(
-    pixels: NDArray[Any], nuclei: NDArray[np.uint8], ring_width: int
+def _region_weights(nuclei: NDArray[np.uint8], ring_width: int) -> NDArray[np.float32]:
+    """Return 1 inside each region and 0 outside: (N, H * W, regions)."""
+    found = cell_regions(nuclei, ring_width)
+    masks = np.stack([getattr(found, region) for region in _REGIONS], axis=-1)
+    n, height, width = nuclei.shape
+    return masks.reshape(n, height * width, len(_REGIONS)).astype(np.float32)
+
+
+def _mean_and_sd(
+    images: NDArray[np.float32], weights: NDArray[np.float32]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and standard deviation (N, C, regions) of some crops."""
-    found = cell_regions(nuclei, ring_width)
-    n, channels = pixels.shape[:2]
-    masks = np.stack([getattr(found, region) for region in _REGIONS], axis=-1)
-    weights = masks.reshape(n, -1, len(_REGIONS)).astype(np.float32)
-    values = pixels.reshape(n, channels, -1).astype(np.float32)
+    flat = images.reshape(*images.shape[:2], weights.shape[1])
     # Shifting by the crop's mean keeps the square of the mean from drowning the variance, so that
     # single precision is enough.
-    shift = values.mean(axis=2, keepdims=True)
-    values -= shift
+    shift = flat.mean(axis=2, keepdims=True)
+    values = flat - shift
     area = weights.sum(axis=1, dtype=np.float64)[:, None, :]
     with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN of an empty region
         mean = values @ weights / area

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -14,28 +15,21 @@ from numpy.typing import NDArray
 from counterstain.config import ScreenConfig
 from counterstain.counterfactual.edits import Counterfactual, counterfactual
 from counterstain.counterfactual.effects import EditedCrops, population_effects
-from counterstain.counterfactual.oracle import (
-    Oracle,
-    choose_oracle,
-    crossed,
-    gap_closed,
-    measure_flip,
-)
+from counterstain.counterfactual.flip import crossed, gap_closed, measure_flip
+from counterstain.counterfactual.oracle import Oracle, choose_oracle
 from counterstain.errors import NotInvertibleError
 from counterstain.files import atomic_path, read_json, write_json
 from counterstain.masks.measure import measure_cells
-from counterstain.networks.base import InvertibleNetwork
 from counterstain.networks.checkpoint import load_network
 from counterstain.plates.store import CropStore
 from counterstain.run_folder import RunFolder
 from counterstain.stages.progress import Listener
 from counterstain.stages.rows import class_index, evenly_spaced, group_wells
-from counterstain.stages.strips import typical_log_odds, write_strips
+from counterstain.stages.strips import write_strips
 
 __all__ = ["INVERSE_TOLERANCE", "explain_classes"]
 
-INVERSE_TOLERANCE = 1e-3
-_CROPS_A_WELL = 48
+INVERSE_TOLERANCE = 1e-4
 _REAL_CROPS_A_WELL = 200
 _BLOCK = 64
 
@@ -59,7 +53,8 @@ def _thin(table: pd.DataFrame, count: int) -> pd.DataFrame:
 
 def _measure(pixels: NDArray[np.float32], ids: NDArray[np.int64], store: CropStore,
              config: ScreenConfig) -> pd.DataFrame:  # fmt: skip
-    return measure_cells(pixels, store.nuclei(ids), store.channels, config.crops.ring_width)
+    return measure_cells(pixels, store.nuclei(ids), store.channels, config.crops.ring_width,
+                         nucleus_channel=config.crops.nucleus_channel)  # fmt: skip
 
 
 def _measure_real(ids: NDArray[np.int64], store: CropStore, config: ScreenConfig) -> pd.DataFrame:
@@ -88,22 +83,30 @@ def _edit_fold(
     oracle: Oracle,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Edit the held-out crops of one fold; return a row an edit, and what is measured after."""
-    network, metadata = load_network(folder.models / f"fold_{fold}")
-    if not isinstance(network, InvertibleNetwork):
-        raise TypeError("only invertible networks have counterfactuals")
+    network, _ = load_network(folder.models / f"fold_{fold}", channels=store.channels)
     names = config.class_names
     rows, measured = [], []
     held_out = labelled.table.index[labelled.table["fold"] == fold]
-    thin = _thin(labelled.table.loc[held_out].reset_index(), _CROPS_A_WELL)["index"].to_numpy()
+    most = config.counterfactual.crops_per_well
+    thin = _thin(labelled.table.loc[held_out].reset_index(), most)["index"].to_numpy(np.int64)
     for pair in permutations(range(len(names)), 2):
         source, target = pair
-        goal = typical_log_odds(metadata, source, target)
         chosen = thin[labelled.classes[thin] == source]
         for start in range(0, len(chosen), _BLOCK):
             at = chosen[start : start + _BLOCK]
             ids = labelled.table["crop"].to_numpy(np.int64)[at]
             images = torch.from_numpy(store.scaled(ids))
-            edit = counterfactual(network, images, target, source_class=source, to_logit=goal)
+            seen = ~network.domain.outside(images).numpy()
+            at, ids, images = at[seen], ids[seen], images[torch.from_numpy(seen)]
+            edit = counterfactual(
+                network,
+                images,
+                target,
+                source_class=source,
+                to=config.counterfactual.to,
+                direction=config.counterfactual.direction,
+                views=config.edit_views,
+            )
             after = _measure(edit.images.numpy(), ids, store, config)
             before = labelled.measured.iloc[at].reset_index(drop=True)
             rows.append(_edit_rows(labelled, at, pair, names, edit, oracle, before, after))
@@ -135,6 +138,7 @@ def _edit_rows(
         crossed=did,
         gap_closed=gap_closed(oracle, old, new, *pair),
         inverse_error=edit.error_bound.double().numpy(),
+        stopped=edit.stopped.numpy(),
         row=at,
     )
 
@@ -207,7 +211,7 @@ def explain_classes(
         leftover.unlink(missing_ok=True)
     folder.counterfactuals.unlink(missing_ok=True)
     recipe = read_json(folder.models / "fold_0.json")
-    if metrics["nothing_to_explain"] or not recipe["metadata"]["invertible"]:
+    if metrics["nothing_to_explain"] or not recipe["metadata"]["generative"]:
         reason = metrics["nothing_reason"] or (
             f"{config.model.network} cannot be run backwards, so there are no counterfactuals."
         )
@@ -231,7 +235,8 @@ def explain_classes(
         track(number + 1, len(folds))
     edits = pd.concat([part[0] for part in parts], ignore_index=True)
     after = pd.concat([part[1] for part in parts], ignore_index=True)
-    kept = (edits["inverse_error"] <= INVERSE_TOLERANCE).to_numpy()
+    kind = recipe["metadata"]["error_kind"]
+    kept = (edits["inverse_error"] <= INVERSE_TOLERANCE).to_numpy() | (kind != "inverse")
     if not kept.any():
         raise NotInvertibleError(
             f"No counterfactual is within {INVERSE_TOLERANCE:g} of the image range: train with a "
@@ -244,11 +249,15 @@ def explain_classes(
     ):
         edits.drop(columns="row").to_parquet(edits_path, index=False)
         effects.to_parquet(effects_path, index=False)
-    write_strips(config, folder, labelled.table, store, INVERSE_TOLERANCE)
+    write_strips(
+        config, folder, labelled.table, store, INVERSE_TOLERANCE if kind == "inverse" else math.inf
+    )
     inverse = {
+        "kind": kind,
         "max_error": float(edits["inverse_error"][kept].max()),
         "tolerance": INVERSE_TOLERANCE,
         "n_refused": int((~kept).sum()),
+        "n_stopped": int(edits["stopped"].sum()),
     }
     judged = oracle.to_json(config.class_names) | _flips(edits[kept], labelled, oracle, config)
     _write_metrics(folder, oracle=judged, inverse=inverse, no_counterfactuals="")

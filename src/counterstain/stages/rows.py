@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["class_index", "evenly_spaced", "group_wells", "metadata_columns"]
+__all__ = ["class_index", "evenly_spaced", "group_wells", "metadata_columns", "thin_wells"]
 
 _KEY = ["Metadata_Plate", "Metadata_Well"]
 
@@ -68,3 +68,22 @@ def evenly_spaced(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
         return rows
     picked: NDArray[np.int64] = rows[np.linspace(0, len(rows) - 1, count).astype(int)]
     return picked
+
+
+def thin_wells(table: pd.DataFrame, count: int) -> pd.DataFrame:
+    """Keep at most `count` crops a well, spread over the well.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({
+    ...     "Metadata_Plate": "P", "Metadata_Well": ["A01", "A01", "A01", "B01"],
+    ...     "class_name": "x", "fold": 0, "crop": [0, 1, 2, 3],
+    ... })
+    >>> thin_wells(table, 2)["crop"].tolist()
+    [0, 2, 3]
+    """
+    if table.empty:
+        return table.reset_index(drop=True)
+    codes, _ = group_wells(table)
+    rows = [evenly_spaced(np.flatnonzero(codes == well), count) for well in np.unique(codes)]
+    return table.iloc[np.sort(np.concatenate(rows))].reset_index(drop=True)

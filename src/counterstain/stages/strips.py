@@ -11,32 +11,14 @@ from numpy.typing import NDArray
 
 from counterstain.config import ScreenConfig
 from counterstain.counterfactual.edits import Counterfactual, counterfactual
-from counterstain.errors import NotInvertibleError
 from counterstain.files import atomic_path
+from counterstain.networks.base import Classifier
 from counterstain.networks.checkpoint import load_network
 from counterstain.plates.store import CropStore
 from counterstain.run_folder import RunFolder
 from counterstain.stages.rows import class_index, evenly_spaced, group_wells
 
-__all__ = ["typical_log_odds", "write_strips"]
-
-
-def typical_log_odds(metadata: dict[str, Any], source: int, target: int) -> float:
-    """Return where an edit ends: the target class's median log-odds against the source class.
-
-    Parameters
-    ----------
-    metadata : dict
-        What was saved with the network.
-    source, target : int
-        Class indices.
-
-    Examples
-    --------
-    >>> typical_log_odds({"median_log_odds": [[0.0, 2.0], [3.0, 0.0]]}, source=0, target=1)
-    3.0
-    """
-    return float(metadata["median_log_odds"][target][source])
+__all__ = ["write_strips"]
 
 
 def _typical_crops(table: pd.DataFrame, config: ScreenConfig) -> NDArray[np.int64]:
@@ -58,16 +40,31 @@ def _typical_crops(table: pd.DataFrame, config: ScreenConfig) -> NDArray[np.int6
     return np.array(chosen, np.int64)
 
 
+def _network(folder: RunFolder, row: pd.Series) -> Classifier:
+    return load_network(folder.models / f"fold_{int(row['fold'])}")[0]
+
+
 def _edit(
-    folder: RunFolder, row: pd.Series, pixels: NDArray[np.float32], pair: tuple[int, int]
+    config: ScreenConfig,
+    folder: RunFolder,
+    row: pd.Series,
+    pixels: NDArray[np.float32],
+    pair: tuple[int, int],
 ) -> tuple[Counterfactual, Counterfactual]:
-    network, metadata = load_network(folder.models / f"fold_{int(row['fold'])}")
-    source, target = pair
-    goal = typical_log_odds(metadata, source, target)
+    network = _network(folder, row)
     images = torch.from_numpy(pixels)
+    edit = config.counterfactual
     at_boundary, beyond = (
-        counterfactual(network, images, target, source_class=source, to_logit=logit)
-        for logit in (0.0, goal)
+        counterfactual(
+            network,
+            images,
+            pair[1],
+            source_class=pair[0],
+            to=to,
+            direction=edit.direction,
+            views=config.edit_views,
+        )
+        for to in ("boundary", edit.to)
     )
     return at_boundary, beyond
 
@@ -92,12 +89,7 @@ def write_strips(
     store : CropStore
         Pixels.
     tolerance : float
-        Largest inverse error, in units of the image range.
-
-    Raises
-    ------
-    NotInvertibleError
-        If an inverse misses the tolerance: no picture is drawn from it.
+        Largest inverse error, in units of the image range; crops beyond it get no picture.
     """
     classes = class_index(table, config.class_names)
     kept: dict[str, list[object]] = {}
@@ -105,14 +97,12 @@ def write_strips(
         row, source = table.iloc[at], int(classes[at])
         target = 0 if source else 1
         pixels = store.scaled(np.array([row["crop"]]))
-        boundary, beyond = _edit(folder, row, pixels, (source, target))
+        if bool(_network(folder, row).domain.outside(torch.from_numpy(pixels))[0]):
+            continue
+        boundary, beyond = _edit(config, folder, row, pixels, (source, target))
         error = float(torch.maximum(boundary.error_bound, beyond.error_bound)[0])
         if not error <= tolerance:
-            raise NotInvertibleError(
-                f"The counterfactual of crop {int(row['crop'])} has an error bound of {error:.3g} "
-                f"of the image range, above {tolerance:g}: no picture is drawn from it. Train with "
-                "a lower `model.learning_rate`."
-            )
+            continue  # counted among the refused; no picture is drawn from it
         facts = {
             "original": pixels[0],
             "boundary": boundary.images[0].numpy(),
@@ -126,6 +116,7 @@ def write_strips(
             "logit_boundary": float(boundary.logit_after[0]),
             "logit_counterfactual": float(beyond.logit_after[0]),
             "inverse_error": error,
+            "stopped": bool(beyond.stopped[0]),
         }
         for key, value in facts.items():
             kept.setdefault(key, []).append(value)

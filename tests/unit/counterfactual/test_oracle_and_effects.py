@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from counterstain.counterfactual.effects import EditedCrops, population_effects
-from counterstain.counterfactual.oracle import Oracle, choose_oracle, gap_closed, measure_flip
+from counterstain.counterfactual.flip import gap_closed, measure_flip
+from counterstain.counterfactual.oracle import Oracle, choose_oracle
 from counterstain.errors import InvalidInputError
 
 DNA, GFP = "mean_intensity:cell:DNA", "mean_intensity:cell:GFP"
@@ -102,3 +103,58 @@ def test_verdicts_follow_both_the_wells_and_the_counterfactuals() -> None:
 def test_a_change_in_the_wrong_direction_is_not_confirmed() -> None:
     effects = effects_of({GFP: -0.28})
     assert effects["verdict"].loc["mean intensity", "cell", "GFP"] == "not confirmed by real wells"
+
+
+def test_a_texture_judges_only_where_it_separates_clearly_better() -> None:
+    table, classes, wells = plate()
+    grains = np.random.default_rng(2).normal(0, 0.01, len(table))
+    noisy = table.assign(**{"granularity:cell:GFP": classes + grains, GFP: table[DNA]})
+    oracle = choose_oracle(noisy, classes, wells, 2)
+    assert oracle.column == "granularity:cell:GFP"
+    assert "dots, not lines" in oracle.definition
+    equal = table.assign(**{"granularity:cell:GFP": table[GFP] * 0.1})
+    assert choose_oracle(equal, classes, wells, 2).column == GFP
+    area = table.assign(**{"area:nucleus:DNA": 200 + 90 * classes + grains})
+    assert "found anew" in choose_oracle(area, classes, wells, 2, feature="area").definition
+
+
+def test_the_cause_ranks_before_its_shadows_and_a_closer_edit_before_a_farther_one() -> None:
+    effects = effects_of({GFP: 0.28, "sd:cell:GFP": 0.9})
+    first = effects.reset_index().set_index("rank")
+    assert first.loc[1, "feature"] == "mean intensity"
+    assert first.loc[2, "shadow_of"] == GFP
+    assert 0.9 < first.loc[1, "agreement"] <= 1
+
+
+def test_plates_without_effect_have_no_confirmed_row_in_19_of_20() -> None:
+    confirmed = []
+    for seed in range(60):
+        generator = np.random.default_rng(seed)
+        wells = np.repeat(np.arange(12), 10)
+        classes = (wells >= 6).astype(np.int64)
+        shared = generator.normal(0, 1, (12, 2))[wells]
+        columns = [f"mean_intensity:cell:{k}" for k in range(12)]
+        mixed = shared @ generator.normal(0, 1, (2, 12)) + generator.normal(0, 1, (120, 12))
+        table = pd.DataFrame(10 + mixed, columns=columns)
+        before = table[classes == 0].reset_index(drop=True)
+        # The counterfactuals go the way of the real difference: the worst case.
+        gap = table[classes == 1].mean() - before.mean()
+        after = before + gap + generator.normal(0, 0.01, before.shape)
+        edited = EditedCrops(before, after, wells[classes == 0])
+        effects = population_effects(
+            table, classes, wells, edited, pair=(0, 1), class_names=("a", "b"), seed=seed
+        )
+        confirmed.append((effects["verdict"] == "confirmed").any())
+    assert np.mean(confirmed) <= 0.1  # 5 % and the scatter of 60 plates
+
+
+def test_areas_are_relative_and_ratios_are_doublings() -> None:
+    table, classes, wells = plate()
+    named = table.rename(columns={DNA: "area:nucleus:DNA", GFP: "cell_count:crop:DNA"})
+    before = named[classes == 0].reset_index(drop=True)
+    edited = EditedCrops(before, before + 0.01, wells[classes == 0])
+    effects = population_effects(
+        named, classes, wells, edited, pair=(0, 1), class_names=("a", "b"), seed=0
+    ).set_index("feature")
+    assert effects.loc["area", "unit"] == effects.loc["cell count", "unit"] == "%"
+    assert effects.loc["log2 nucleus/ring", "unit"] == "log2"

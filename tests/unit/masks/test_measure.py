@@ -75,7 +75,7 @@ def test_an_empty_region_is_nan_and_nothing_else():
 def test_no_crops_give_an_empty_table_with_all_columns():
     pixels, nuclei = crops()
     table = measure_cells(pixels[:0], nuclei[:0], ["DNA", "GFP"])
-    assert table.shape == (0, 16)
+    assert table.shape == (0, 26)
 
 
 def test_columns_can_be_read_back():
