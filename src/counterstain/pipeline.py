@@ -19,7 +19,10 @@ from counterstain.plates.store import CropStore
 from counterstain.plates.writer import write_crops
 from counterstain.report.build import build_report
 from counterstain.run_folder import RunFolder
+from counterstain.stages.boundary import map_boundary
 from counterstain.stages.explain import explain_classes
+from counterstain.stages.gallery import generate_gallery
+from counterstain.stages.likelihood import measure_likelihood
 from counterstain.stages.progress import Listener, Silent
 from counterstain.stages.record import RunRecord, open_run
 from counterstain.stages.score import score_plate
@@ -60,7 +63,8 @@ class _Run:
 
     def explain(self) -> None:
         with CropStore.open(self.folder.crops) as store:
-            explain_classes(self.screen.config, self.folder, self._crops(), store, self.listener)
+            for part in (explain_classes, measure_likelihood, map_boundary, generate_gallery):
+                part(self.screen.config, self.folder, self._crops(), store, self.listener)
 
     def report(self) -> None:
         build_report(self.folder)

@@ -10,7 +10,17 @@ from pathlib import Path
 
 __all__ = ["TABLES", "RunFolder"]
 
-TABLES = ("fields", "crops", "scores", "wells", "effects", "counterfactuals", "training")
+TABLES = (
+    "fields",
+    "crops",
+    "scores",
+    "wells",
+    "effects",
+    "counterfactuals",
+    "training",
+    "likelihood",
+    "boundary",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,16 @@ class RunFolder:
     def counterfactuals(self) -> Path:
         """Pictures of the counterfactual strips as arrays (npz)."""
         return self.root / "counterfactuals.npz"
+
+    @property
+    def boundary(self) -> Path:
+        """Pictures across and along the decision boundary as arrays (npz)."""
+        return self.root / "boundary.npz"
+
+    @property
+    def generated(self) -> Path:
+        """Samples, morphs and reconstructions as arrays (npz)."""
+        return self.root / "generated.npz"
 
     @property
     def figures(self) -> Path:

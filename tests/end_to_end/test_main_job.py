@@ -99,10 +99,16 @@ def test_the_planted_channel_is_found(finished: Path) -> None:
 
 def test_counterfactuals_carry_their_error_and_reach_their_goal(finished: Path) -> None:
     edits = pd.read_parquet(finished / "tables" / "counterfactuals.parquet")
-    assert (edits["inverse_error"] < 1e-3).all()
-    assert (edits["logit_after"] > 0).all()
+    metrics = metrics_of(finished)
+    kept = edits["inverse_error"] <= metrics["inverse"]["tolerance"]
+    assert metrics["inverse"]["tolerance"] == 1e-4
+    assert metrics["inverse"]["n_refused"] == (~kept).sum()
+    assert metrics["inverse"]["n_stopped"] == edits["stopped"].sum()
+    assert kept.mean() > 0.9
+    assert (edits.loc[~edits["stopped"], "logit_after"] > 0).all()
     pictures = np.load(finished / "counterfactuals.npz")
-    assert np.abs(pictures["logit_boundary"]).max() < 1e-2
+    missed = np.abs(pictures["logit_boundary"])[~pictures["stopped"]]
+    assert (missed < 0.05 + 0.1 * np.abs(pictures["logit_original"])[~pictures["stopped"]]).all()
     assert pictures["original"].shape == pictures["counterfactual"].shape
 
 

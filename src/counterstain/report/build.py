@@ -13,9 +13,11 @@ from counterstain.report.data import RunData, read_run
 from counterstain.report.figure_book import FigureBook
 from counterstain.report.numbers import tidy
 from counterstain.report.sections.answer import answer
+from counterstain.report.sections.boundary import boundary_chapter
 from counterstain.report.sections.difference import difference_chapter
 from counterstain.report.sections.doses import doses_chapter
 from counterstain.report.sections.faulty import faulty_chapter
+from counterstain.report.sections.generated import generated_chapter
 from counterstain.report.sections.limits import limits_chapter
 from counterstain.report.sections.plate import plate_chapter
 from counterstain.report.sections.run_chapter import run_chapter
@@ -72,7 +74,9 @@ def _chapters(data: RunData, book: FigureBook) -> list[Chapter]:
         plate_chapter(data, book),
         separation_chapter(data, book),
         difference_chapter(data, book),
+        boundary_chapter(data, book),
         doses_chapter(data, book),
+        generated_chapter(data, book),
         faulty_chapter(data, book),
         limits_chapter(data),
     ]

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ import zarr
 
 from counterstain.errors import InvalidInputError, MissingFileError
 from counterstain.figures.composite import channel_colours
+from counterstain.figures.picture_record import BoundaryPictures, GeneratedPictures
 from counterstain.figures.strip_record import Strips
 from counterstain.files import read_json
 from counterstain.run_folder import RunFolder
@@ -30,6 +31,9 @@ _NEEDED = {
                 "counterfactual", "counterfactual_low", "counterfactual_high", "verdict",
                 "sentence"),
     "counterfactuals": ("source_class", "target_class"),
+    "boundary": ("Metadata_Plate", "Metadata_Well", "class_name", "source_class", "target_class",
+                 "log_odds", "component"),
+    "likelihood": ("Metadata_Well", "class_name", "n_crops", "bits_per_dim"),
 }  # fmt: skip
 
 
@@ -48,6 +52,10 @@ class RunData:
         Tables that are there and whole.
     strips : Strips or None
         Pictures of counterfactuals.
+    boundary : BoundaryPictures or None
+        Pictures across and along the decision boundary.
+    generated : GeneratedPictures or None
+        Pictures that the network made up.
     missing : dict of str to str
         What is absent or damaged, and how, as sentences for the reader.
     """
@@ -58,6 +66,8 @@ class RunData:
     crops: Mapping[str, Any]
     tables: Mapping[str, pd.DataFrame]
     strips: Strips | None
+    boundary: BoundaryPictures | None = None
+    generated: GeneratedPictures | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -186,6 +196,8 @@ def read_run(folder: RunFolder) -> RunData:
         crops=_store(folder.crops, missing),
         tables={name: table for name, table in tables.items() if table is not None},
         strips=_strips(folder.counterfactuals, missing),
+        boundary=_pictures(folder.boundary, BoundaryPictures, missing),
+        generated=_pictures(folder.generated, GeneratedPictures, missing),
         missing=missing,
     )
 
@@ -255,4 +267,19 @@ def _strips(path: Path, missing: dict[str, str]) -> Strips | None:
             return Strips(**parts)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         missing["strips"] = f"counterfactuals.npz is damaged ({type(error).__name__})."
+        return None
+
+
+_P = TypeVar("_P", BoundaryPictures, GeneratedPictures)
+
+
+def _pictures(path: Path, kind: type[_P], missing: dict[str, str]) -> _P | None:
+    if not path.is_file():
+        missing[path.stem + "_pictures"] = f"{path.name} is not there: no such picture was made."
+        return None
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
+            return kind.from_arrays(content)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        missing[path.stem + "_pictures"] = f"{path.name} is damaged ({type(error).__name__})."
         return None
