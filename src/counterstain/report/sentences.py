@@ -15,7 +15,6 @@ from counterstain.report.numbers import (
     interval,
     percent,
     plain_percent,
-    scientific,
 )
 from counterstain.types import Estimate
 
@@ -28,13 +27,10 @@ __all__ = [
     "methods",
     "nothing_reason",
     "shift_words",
-    "trust",
-    "trust_status",
     "verdict",
 ]
 
 _Z_GOOD = 0.5  # Zhang, Chung and Oldenburg 1999: an excellent assay from here on
-_FLIP_GOOD = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,54 +191,6 @@ def _class_name(data: RunData, key: str) -> str:
     return key
 
 
-_TRUST = {
-    "good": "The counterfactuals hold up",
-    "mixed": "The counterfactuals hold up, but not in every direction",
-    "weak": "The counterfactuals do not hold up, and their pictures prove little",
-    "unknown": "The counterfactuals could not be judged",
-}
-
-
-def trust_status(data: RunData) -> str:
-    """Return how the counterfactuals fare: "good", "mixed", "weak" or "unknown"."""
-    shares = [f.oracle.value for f in flips(data) if f.oracle.is_defined]
-    if not shares:
-        return "unknown"
-    if min(shares) >= _FLIP_GOOD:
-        return "good"
-    return "mixed" if max(shares) >= _FLIP_GOOD else "weak"
-
-
-def trust(data: RunData) -> str:
-    """Say whether the counterfactuals hold up before a measurement that never saw the network."""
-    if data.nothing_to_explain:
-        return "Without a difference there are no counterfactuals to judge."
-    directions = flips(data)
-    if not directions:
-        return "The counterfactuals were not judged by an independent measurement in this run."
-    oracle = data.metrics["oracle"]
-    parts = [str(oracle.get(k) or "") for k in ("channel", "feature", "region")]
-    what = " ".join(part.replace("_", " ") for part in parts if part)
-    shares = "; ".join(f"{f.source} → {f.target} {percent(f.oracle, 0)}" for f in directions)
-    start = _TRUST[trust_status(data)]
-    return (
-        f"{start}: judged by {what or 'a measurement'}, which never saw the network, this share "
-        f"of them crosses to the other class: {shares}. {_inverse_sentence(data)}"
-    )
-
-
-def _inverse_sentence(data: RunData) -> str:
-    inverse = data.metrics.get("inverse") or {}
-    error = as_estimate(inverse.get("max_error"))
-    if not error.is_defined:
-        return "The error of the network's inverse was not recorded."
-    text = f"The network's inverse is exact to {scientific(error.value)} of the intensity range"
-    tolerance = as_estimate(inverse.get("tolerance"))
-    if tolerance.is_defined:
-        text += f" (tolerance {scientific(tolerance.value)})"
-    return text + "."
-
-
 def methods(data: RunData) -> str:
     """Return a paragraph for the methods section of a paper."""
     crops, split = data.section("crops"), data.section("split")
@@ -280,6 +228,8 @@ def methods(data: RunData) -> str:
 def _network_name(network: str) -> str:
     names = {
         "coupling": "network of additive coupling blocks (invertible, all latents kept)",
+        "iresnet50": "residual network of 16 invertible blocks (all latents kept)",
+        "autoencoder": "convolutional autoencoder with a linear head and a trained edit",
         "resnext50": "ResNeXt50 classifier",
     }
     return names.get(network, f"{network} network")

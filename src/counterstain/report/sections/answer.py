@@ -14,10 +14,9 @@ from counterstain.report.sentences import (
     confirmed_rows,
     difference,
     flips,
-    trust,
-    trust_status,
     verdict,
 )
+from counterstain.report.trust import trust, trust_status
 from counterstain.types import Estimate
 
 __all__ = ["GAMMA", "Card", "answer"]

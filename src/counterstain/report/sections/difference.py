@@ -21,8 +21,8 @@ from counterstain.report.sentences import (
     flips,
     nothing_reason,
     shift_words,
-    trust,
 )
+from counterstain.report.trust import trust
 
 __all__ = ["difference_chapter"]
 
@@ -112,13 +112,25 @@ def _strip_caption(data: RunData, strips: Strips, names: tuple[str, str]) -> str
     bar = "" if data.pixel_size_um else " No scale bar: the pixel size is unknown."
     return (
         f"{names[0]} → {names[1]}. Each row is one crop: as imaged, carried onto the decision "
-        f"boundary, and carried to the median score of {names[1]}; then what changed in each "
+        f"boundary, and carried to {_goal(data, names[1])}; then what changed in each "
         f"channel. Second and third column are computed images, not photographs. All composites "
         f"share one scale (0 to 1 of the negative controls’ range, gamma {GAMMA:g}), all changes "
         f"another. Logits are log-odds of {names[1]} against {names[0]}.{bar} "
-        f"{wells} wells, {len(strips)} {data.noun}; inverse error at most "
+        f"{wells} wells, {len(strips)} {data.noun}; {_error_kind(data)} error at most "
         f"{scientific(worst)}."
     )
+
+
+def _error_kind(data: RunData) -> str:
+    return str((data.metrics.get("inverse") or {}).get("kind") or "inverse")
+
+
+def _goal(data: RunData, target: str) -> str:
+    """Say where an edit ends."""
+    to = data.section("counterfactual").get("to") or "upper_quartile"
+    if isinstance(to, str):
+        return f"the {to.replace('_', ' ')} of the scores of {target}"
+    return f"a probability of {float(to):g} of {target}"
 
 
 def _strip_alt(data: RunData, strips: Strips, names: tuple[str, str]) -> str:
