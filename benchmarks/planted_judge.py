@@ -149,7 +149,7 @@ def edits(run: RunFolder, plate: PlantedPlate) -> dict[str, Any]:
                 source_class=source,
                 to=config.counterfactual.to,
                 direction=config.counterfactual.direction,
-                views=config.counterfactual.views,
+                views=config.edit_views,
             )
             errors.append(round_trip(network, images))
             change = (edit.images - images).abs().sum(dim=1).double().numpy()

@@ -177,7 +177,7 @@ class CounterfactualConfig(_Section):
     )
     """Where an edit ends: the target class's median or upper quartile, or a probability."""
     views: int | None = Field(default=None, ge=1, le=8)
-    """Edits are averaged over so many turned and mirrored views of each crop: 8, or 2 with
+    """Edits are averaged over so many turned and mirrored views of each crop: 4, or 2 with
     `iresnet50`, whose inverse takes ten times as long."""
     crops_per_well: int = Field(default=32, ge=1)
 
@@ -226,7 +226,7 @@ class ScreenConfig(_Section):
     @property
     def edit_views(self) -> int:
         """Views an edit is averaged over."""
-        usual = 2 if self.model.network == "iresnet50" else 8
+        usual = 2 if self.model.network == "iresnet50" else 4
         return self.counterfactual.views or usual
 
     @property

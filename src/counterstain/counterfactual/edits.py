@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -196,28 +197,39 @@ class Editor:
             self._steps.append(network.spread(step))
         self.before = self.log_odds(images)
 
-    def at(self, distance: Tensor, *, certify: bool = True) -> Decoded:
+    def at(self, distance: Tensor, *, certify: bool = True, rows: Tensor | None = None) -> Decoded:
         """Return the images moved by ``(N,)`` units of log-odds.
 
         Averaging cannot enlarge an error, so the bound is the largest over the views.
+
+        Parameters
+        ----------
+        distance : Tensor
+            One entry an image.
+        certify : bool
+            Whether to bound the error.
+        rows : Tensor, optional
+            Indices of the images to move; all where left out. `distance` has their number.
         """
         network, changes, bounds = self._contrast.network, [], []
-        for image, latents, step in zip(self._seen, self._latents, self._steps, strict=True):
-            moved = latents + distance[:, None] * step
-            decoded = network.edited(image, latents, moved, certify=certify)
+        chosen = slice(None) if rows is None else rows
+        for seen, latents, step in zip(self._seen, self._latents, self._steps, strict=True):
+            before, image = latents[chosen], seen[chosen]
+            moved = before + distance[:, None] * step[chosen]
+            decoded = network.edited(image, before, moved, certify=certify)
             bounds.append(decoded.error_bound)
             changes.append(decoded.images - image)
         bound = torch.stack(bounds).amax(0)
-        return Decoded(self._images + average_of_views(self._views, changes), bound)
+        return Decoded(self._images[chosen] + average_of_views(self._views, changes), bound)
 
     def log_odds(self, images: Tensor) -> Tensor:
         """Return the log-odds ``(N,)`` of images, averaged over the views."""
         answers = [self._contrast.network.class_logits(view.of(images)) for view in self._views]
         return torch.stack([self._contrast.log_odds(answer) for answer in answers]).mean(0)
 
-    def log_odds_at(self, distance: Tensor) -> Tensor:
+    def log_odds_at(self, distance: Tensor, rows: Tensor | None = None) -> Tensor:
         """Return the log-odds ``(N,)`` of the images moved by a distance."""
-        return self.log_odds(self.at(distance, certify=False).images)
+        return self.log_odds(self.at(distance, certify=False, rows=rows).images)
 
     def distance_to(self, goal: Tensor) -> Tensor:
         """Return the distance ``(N,)`` at which the computed image has the log-odds wanted.
@@ -229,39 +241,52 @@ class Editor:
         exact = len(self._views) == 1 and self._contrast.network.error_kind == "inverse"
         if exact and self._contrast.source is not None:
             return distance
-        last, reached_last = torch.zeros_like(distance), self.before
+        near = _CLOSE_ENOUGH * distance.abs()
+        last, reached_last = torch.zeros_like(distance), self.before.clone()
+        rows = torch.arange(len(distance), device=distance.device)
         for _ in range(_CORRECTIONS):
-            reached = self.log_odds_at(distance)
-            missing = goal - reached
-            if bool((missing.abs() <= _CLOSE_ENOUGH * (goal - self.before).abs()).all()):
-                break
-            slope = (reached - reached_last) / torch.where(
-                distance == last, torch.ones_like(distance), distance - last
-            )
-            last, reached_last = distance, reached
+            reached = self.log_odds_at(distance[rows], rows)
+            missing = goal[rows] - reached
+            way = distance[rows] - last[rows]
+            slope = (reached - reached_last[rows]) / torch.where(way == 0, 1.0, way)
+            last[rows], reached_last[rows] = distance[rows], reached
             # Where the odds no longer rise, a longer way would only do harm.
-            distance = distance + missing / slope.clamp(0.5, 2.0)
+            off = missing.abs() > near[rows]
+            rows = rows[off]
+            if not len(rows):
+                break
+            distance[rows] += missing[off] / slope[off].clamp(0.5, 2.0)
         return distance
 
-    def is_credible(self, distance: Tensor) -> Tensor:
+    def is_credible(self, distance: Tensor, rows: Tensor | None = None) -> Tensor:
         """Return which images ``(N,)`` are still like the training data after the move.
 
         None need be more typical than it was itself.
         """
         network = self._contrast.network
-        images = self.at(distance, certify=False).images
-        floor = torch.minimum(network.domain.typicality_low, network.typicality(self._images))
+        images = self.at(distance, certify=False, rows=rows).images
+        own = self._typicality if rows is None else self._typicality[rows]
+        floor = torch.minimum(network.domain.typicality_low, own)
         typical = network.typicality(images) >= floor - 1e-6 * floor.abs()
         return typical & ~network.domain.outside(images)
 
     def within_data(self, distance: Tensor) -> tuple[Tensor, Tensor]:
         """Return distances ``(N,)`` that end inside the data, and which of them were cut."""
+        if not bool(self._contrast.network.domain.fitted):
+            return distance, torch.zeros_like(distance, dtype=torch.bool)
         stopped = ~self.is_credible(distance)
-        if not bool(stopped.any()) or not bool(self._contrast.network.domain.fitted):
-            return distance, torch.zeros_like(stopped)
-        inside, outside = torch.zeros_like(distance), distance
+        rows = stopped.nonzero()[:, 0]
+        if not len(rows):
+            return distance, stopped
+        inside, outside = torch.zeros_like(distance[rows]), distance[rows]
         for _ in range(_HALVINGS):
             middle = (inside + outside) / 2
-            good = self.is_credible(middle)
+            good = self.is_credible(middle, rows)
             inside, outside = torch.where(good, middle, inside), torch.where(good, outside, middle)
-        return torch.where(stopped, inside, distance), stopped
+        ended = distance.clone()
+        ended[rows] = inside
+        return ended, stopped
+
+    @functools.cached_property
+    def _typicality(self) -> Tensor:
+        return self._contrast.network.typicality(self._images)
