@@ -219,7 +219,7 @@ def methods(data: RunData) -> str:
         "doi:10.1080/00031305.2015.1089789), Wilson where resamples do not differ, percentiles for "
         "the gap closed. Z′ follows Zhang et al. 1999 (doi:10.1177/108705719900400206) with sample "
         "standard deviations, SSMD follows Zhang 2007 (doi:10.1016/j.ygeno.2006.12.014); both on "
-        "well means of the out-of-fold score.",
+        "trimmed well means (a tenth at either end) of the out-of-fold score.",
         f"counterstain {data.run.get('version') or '?'}, seed {data.run.get('seed', '?')}.",
     ]
     return " ".join(sentences)

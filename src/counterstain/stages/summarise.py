@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import trim_mean
 
 from counterstain.config import ScreenConfig
 from counterstain.errors import UndefinedStatisticWarning
@@ -25,6 +26,7 @@ from counterstain.statistics import (
 __all__ = ["summarise_scores"]
 
 _KEY = ["Metadata_Plate", "Metadata_Well"]
+_TRIMMED = 0.1
 
 
 def _wells_table(
@@ -32,9 +34,11 @@ def _wells_table(
 ) -> pd.DataFrame:
     """Return a row for every well of the images or the map, with or without a score."""
     good = scores[scores["usable"]]
-    values = [c for c in scores.columns if c.startswith(("prob_", "logit"))]
+    values = [c for c in scores.columns if c.startswith("prob_")]
     means = good.groupby(_KEY)[values].mean()
-    if "logit" in values:
+    if "logit" in scores:
+        # Dead, dividing and unstained cells lie at the ends, and would move a plain mean.
+        means["logit"] = good.groupby(_KEY)["logit"].agg(trim_mean, _TRIMMED)
         means["logit_sd"] = good.groupby(_KEY)["logit"].std()
     means["n_crops"] = good.groupby(_KEY).size()
     faulty = fields.groupby(_KEY)["faulty"].sum().rename("n_faulty")
