@@ -30,7 +30,25 @@ def data_folder() -> Path:
     return Path(os.environ.get("COUNTERSTAIN_DATA", ROOT.parent / "shared" / "data"))
 
 
-def bbbc013_screen(folder: Path, *, steps: int | None, shuffle_seed: int | None) -> Path:
+MODELS = {
+    "iresnet50": {"network": "iresnet50", "steps": 800},
+    "autoencoder": {"network": "autoencoder", "steps": 600, "minibatch": 32},
+    "resnext50": {"network": "resnext50", "steps": 400, "pretrained": False},
+}
+
+
+def with_network(text: str, network: str) -> str:
+    """Put another network, with its own recipe, in the place of the example's."""
+    start, end = text.index("[model]"), text.index("[oracle]")
+    given = tomllib.loads(text)["model"]
+    kept = {key: given[key] for key in ("gain_jitter", "offset_jitter", "symmetries")}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in (MODELS[network] | kept).items()]
+    return text[:start] + "[model]\n" + "\n".join(lines) + "\n\n" + text[end:]
+
+
+def bbbc013_screen(
+    folder: Path, *, steps: int | None, shuffle_seed: int | None, network: str = "coupling"
+) -> Path:
     """Copy the example with absolute paths; with a seed, permute the classes of control wells."""
     data = data_folder() / "bbbc013"
     text = (ROOT / "examples" / "bbbc013.toml").read_text(encoding="utf-8")
@@ -45,6 +63,8 @@ def bbbc013_screen(folder: Path, *, steps: int | None, shuffle_seed: int | None)
         plate_map.to_csv(table, index=False)
     text = text.replace("../../shared/data/bbbc013/images", str(data / "images"))
     text = text.replace("../../shared/data/bbbc013/platemap.csv", str(table))
+    if network != "coupling":
+        text = with_network(text, network)
     if steps is not None:
         given = tomllib.loads(text)["model"]["steps"]
         text = text.replace(f"steps = {given}", f"steps = {steps}")
@@ -81,6 +101,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("screen", choices=("bbbc013", "shuffled", "demo"))
     parser.add_argument("--out", type=Path, help="keep the run here")
+    parser.add_argument("--network", choices=("coupling", *MODELS), default="coupling")
     parser.add_argument("--steps", type=int, help="fewer or more training steps than the example")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
@@ -95,10 +116,16 @@ def main() -> None:
             screen = counterstain.simulate_plate(folder / "plate", seed=arguments.seed)
         else:
             shuffle = arguments.seed if arguments.screen == "shuffled" else None
-            screen = bbbc013_screen(folder, steps=arguments.steps, shuffle_seed=shuffle)
+            screen = bbbc013_screen(
+                folder,
+                steps=arguments.steps,
+                shuffle_seed=shuffle,
+                network=arguments.network,
+            )
         counterstain.run(screen, out, listener=listener)
         result = {
             "benchmark": arguments.screen,
+            "network": arguments.network,
             **numbers(out, time.perf_counter() - start),
             "seed": arguments.seed,
             "threads": arguments.threads,
