@@ -104,7 +104,7 @@ def simulate(folder: Path, phenotype: str, seed: int, wells: int) -> PlantedPlat
 def write_screen(plate: PlantedPlate, network: str, steps: int | None, folds: int) -> None:
     """Set what is under test; the planted measurement judges the counterfactuals."""
     text = plate.screen.read_text(encoding="utf-8")
-    start, end = text.index("[model]"), text.index("[run]")
+    start, end = text.index("[model]"), text.index("[counterfactual]")
     model = tomllib.loads(text)["model"]
     if network != model["network"]:
         # The rest of the section was chosen for the other network.
@@ -118,8 +118,6 @@ def write_screen(plate: PlantedPlate, network: str, steps: int | None, folds: in
         feature, region, channel = columns[0].split(":")
         text += f'\n[oracle]\nchannel = "{channel}"\nfeature = "{feature}:{region}"\n'
     text = text.replace("folds = 3", f"folds = {folds}")
-    # Enough for a mean of wells; pictures are not looked at.
-    text += "\n[counterfactual]\ncrops_per_well = 12\n"
     text = text.replace("[run]", "[run]\ncounterfactual_wells = 1")
     if plate.phenotype in TILED:
         text = text.replace('kind = "cells"\nsize = 40', 'kind = "tiles"\nsize = 64')

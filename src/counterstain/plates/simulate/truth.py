@@ -57,6 +57,9 @@ blocks = 6
 steps = 220
 symmetries = 2
 
+[counterfactual]
+crops_per_well = 16
+
 [run]
 seed = {seed}
 """
