@@ -39,7 +39,7 @@ def draw_tile(
     Examples
     --------
     >>> axes = draw_tile(Figure(figsize=(2, 2)), np.zeros((4, 4, 3)), 0.5, 0.5, 1.0)
-    >>> axes.get_position().bounds
+    >>> tuple(float(edge) for edge in axes.get_position().bounds)
     (0.25, 0.25, 0.5, 0.5)
     """
     width, height = figure.get_size_inches()
