@@ -79,7 +79,7 @@ def run_plate(job: Job) -> dict[str, Any]:
         with mock.patch.multiple("counterstain.pipeline", **idle):
             counterstain.run(plate.screen, folder / "run")
     except NotInvertibleError as error:
-        # A picture that may not be drawn ends a run; its tables are there and are judged.
+        # No edit was within the tolerance; what the run wrote before is there and is judged.
         refusal = str(error)
     seconds = time.perf_counter() - start
     found = {**asdict(job), "minutes": seconds / 60, "refusal": refusal}

@@ -19,7 +19,6 @@ from planted_plates import (
     true_effects,
 )
 
-from counterstain.counterfactual import counterfactual
 from counterstain.masks import measure_cells
 from counterstain.networks.base import Classifier
 from counterstain.networks.checkpoint import load_network
@@ -27,6 +26,7 @@ from counterstain.networks.generative import GenerativeClassifier
 from counterstain.plates.screen import read_screen
 from counterstain.plates.store import CropStore
 from counterstain.run_folder import RunFolder
+from counterstain.stages.editing import edit_as_configured
 from counterstain.stages.explain import INVERSE_TOLERANCE
 
 # Crops of a well whose edits are looked at pixel by pixel.
@@ -142,15 +142,7 @@ def edits(run: RunFolder, plate: PlantedPlate) -> dict[str, Any]:
             images = torch.from_numpy(store.scaled(ids))
             seen = ~network.domain.outside(images)
             rows, ids, images = rows[seen.numpy()], ids[seen.numpy()], images[seen]
-            edit = counterfactual(
-                network,
-                images,
-                target,
-                source_class=source,
-                to=config.counterfactual.to,
-                direction=config.counterfactual.direction,
-                views=config.edit_views,
-            )
+            edit = edit_as_configured(config, network, images, (source, target))
             errors.append(round_trip(network, images))
             change = (edit.images - images).abs().sum(dim=1).double().numpy()
             cells = crops_of_cells(plate, rows, store.shape[2])

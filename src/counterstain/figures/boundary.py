@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from counterstain.errors import InvalidInputError
 from counterstain.figures.composite import compose_channels
 from counterstain.figures.picture_record import BoundaryPictures
-from counterstain.figures.style import GREY, INK, PAGE_WIDTH_IN, class_colours, styled
+from counterstain.figures.style import GREY, INK, PAGE_WIDTH_IN, SOFT, class_colours, styled
 from counterstain.figures.tiles import (
+    caption,
     draw_scale_bar,
     draw_tile,
-    mark_empty,
+    mark_origin,
     shorten,
-    stamp,
     text_at,
 )
 
@@ -35,7 +35,6 @@ _FAN_IN = 0.4
 _PLANE_IN = 3.3
 _FOOT_IN = 0.5
 _NO_CLASS = "#b8c0c8"
-_SOFT = "#52606d"
 _VEIL = {"boxstyle": "square,pad=0.1", "fc": "#ffffffc0", "ec": "none"}
 _WITHIN = (0.1, 99.9)
 
@@ -146,7 +145,7 @@ def _frame(axes: Axes, points: pd.DataFrame, pictures: BoundaryPictures, noun: s
     if beyond:
         axes.text(
             0.995, 0.985, f"{noun} beyond the frame: {beyond:,}", transform=axes.transAxes,
-            ha="right", va="top", size=7, color=_SOFT, zorder=6, bbox=_VEIL,
+            ha="right", va="top", size=7, color=SOFT, zorder=6, bbox=_VEIL,
         )  # fmt: skip
 
 
@@ -214,19 +213,12 @@ def _path_row(
     for column, picture in enumerate(rgb):
         axes = draw_tile(figure, picture, _LEFT_IN + column * (side + _GAP_IN), top, side)
         odds = float(pictures.path_log_odds[row, column])
-        if column == pictures.path_original[row]:
-            axes.spines[:].set(visible=True, color=INK, linewidth=1.6)
-        elif np.isfinite(odds):
-            stamp(axes, "computed")
-        else:
-            mark_empty(axes)
+        computed = bool(column != pictures.path_original[row])
+        mark_origin(axes, computed, bool(np.isfinite(odds)))
         words = log_odds_words(odds)
         if np.isfinite(odds) and not pictures.path_credible[row, column]:
             words += " †"
-        axes.text(
-            0.5, -0.045, words,
-            transform=axes.transAxes, ha="center", va="top", size=7.5, color=_SOFT,
-        )  # fmt: skip
+        caption(axes, words)
         tiles.append(axes)
     return tiles
 
@@ -257,8 +249,8 @@ def _row_label(
     text_at(figure, 0.06, middle - 0.08, shorten(str(pictures.path_well[row]), 12),
             weight="bold", size=8.5, va="bottom")  # fmt: skip
     text_at(figure, 0.06, middle - 0.04, name, size=7.5, va="top", color=colour)
-    text_at(figure, 0.06, middle + 0.1, "framed: as imaged", size=6.5, va="top", color=_SOFT)
-    text_at(figure, 0.06, top + side + 0.03, "log-odds", size=7.5, va="top", color=_SOFT)
+    text_at(figure, 0.06, middle + 0.1, "framed: as imaged", size=6.5, va="top", color=SOFT)
+    text_at(figure, 0.06, top + side + 0.03, "log-odds", size=7.5, va="top", color=SOFT)
 
 
 def _anywhere(pictures: BoundaryPictures, places: NDArray[np.float64]) -> NDArray[np.float64]:

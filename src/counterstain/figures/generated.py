@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from counterstain.errors import InvalidInputError
 from counterstain.figures.composite import compose_channels
 from counterstain.figures.picture_record import GeneratedPictures
-from counterstain.figures.style import INK, PAGE_WIDTH_IN, class_colours, styled
+from counterstain.figures.style import INK, PAGE_WIDTH_IN, SOFT, class_colours, styled
 from counterstain.figures.tiles import (
     draw_scale_bar,
     draw_tile,
@@ -25,7 +25,6 @@ __all__ = ["draw_morphs", "draw_reconstructions", "draw_samples"]
 
 _LABEL_IN = 0.95
 _GAP_IN = 0.05
-_SOFT = "#52606d"
 _GENERATED = "generated"
 
 
@@ -54,7 +53,7 @@ def _row(
 def _class_label(figure: Figure, name: str, words: str, middle: float, colour: str) -> None:
     text_at(figure, 0.06, middle - 0.03, shorten(name), weight="bold", size=8.5, va="bottom",
             color=colour)  # fmt: skip
-    text_at(figure, 0.06, middle + 0.01, words, size=7.5, va="top", color=_SOFT, linespacing=1.2)
+    text_at(figure, 0.06, middle + 0.01, words, size=7.5, va="top", color=SOFT, linespacing=1.2)
 
 
 @styled
@@ -216,5 +215,5 @@ def draw_reconstructions(
         for column, row in enumerate(rows):
             words = f"error {pictures.rebuilt_error[row]:.2g}"
             middle = _LABEL_IN + column * (side + _GAP_IN) + side / 2
-            text_at(figure, middle, top, words, ha="center", va="top", size=7, color=_SOFT)
+            text_at(figure, middle, top, words, ha="center", va="top", size=7, color=SOFT)
     return figure

@@ -11,13 +11,13 @@ from counterstain.errors import InvalidInputError
 from counterstain.figures.boundary import log_odds_words
 from counterstain.figures.composite import compose_channels
 from counterstain.figures.picture_record import BoundaryPictures
-from counterstain.figures.style import INK, PAGE_WIDTH_IN, class_colours, styled
+from counterstain.figures.style import PAGE_WIDTH_IN, SOFT, class_colours, styled
 from counterstain.figures.tiles import (
+    caption,
     draw_scale_bar,
     draw_tile,
-    mark_empty,
+    mark_origin,
     shorten,
-    stamp,
     text_at,
 )
 
@@ -27,7 +27,6 @@ _LABEL_IN = 1.15
 _GAP_IN = 0.06
 _CAPTION_IN = 0.22
 _HEAD_IN = 0.28
-_SOFT = "#52606d"
 
 
 @styled
@@ -80,15 +79,8 @@ def draw_isosurface_strips(
             axes = draw_tile(figure, rgb[row, column], left, top, side)
             shift = float(pictures.surface_shift[row, column])
             odds = float(pictures.surface_log_odds[row, column])
-            if not shift:
-                axes.spines[:].set(visible=True, color=INK, linewidth=1.6)
-            elif np.isfinite(odds):
-                stamp(axes, "computed")
-            else:
-                mark_empty(axes)
-            words = f"log-odds {log_odds_words(odds)}"
-            axes.text(0.5, -0.045, words, transform=axes.transAxes, ha="center", va="top", size=7.5,
-                      color=_SOFT)  # fmt: skip
+            mark_origin(axes, bool(shift), bool(np.isfinite(odds)))
+            caption(axes, f"log-odds {log_odds_words(odds)}")
             if row == 0:
                 heading = f"{shift:+g} SD".replace("-", "−") if shift else "as imaged"
                 axes.set_title(heading, loc="center", size=8, weight="bold", pad=4)
@@ -107,4 +99,4 @@ def _label(
             color=class_colours(class_names)[name])  # fmt: skip
     share = f"{100 * float(pictures.surface_share[row]):.1f} % of the variance\nwithin classes"
     words = f"component {int(pictures.surface_component[row]) + 1}\n{share}"
-    text_at(figure, 0.06, middle + 0.05, words, size=7, va="top", color=_SOFT, linespacing=1.25)
+    text_at(figure, 0.06, middle + 0.05, words, size=7, va="top", color=SOFT, linespacing=1.25)

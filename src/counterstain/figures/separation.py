@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from counterstain.figures.style import GREY, INK, PAGE_WIDTH_IN, class_colours, styled
+from counterstain.figures.style import GREY, INK, PAGE_WIDTH_IN, SOFT, class_colours, styled
 
 __all__ = ["draw_class_scores", "draw_control_scores"]
 
@@ -176,7 +176,7 @@ def _boundary(top: Axes, below: Axes, names: list[str]) -> None:
             ha=side,
             va="top",
             size=7.5,
-            color="#52606d",
+            color=SOFT,
         )
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from counterstain.errors import InvalidInputError
 from counterstain.figures.composite import compose_channels, nice_length
 from counterstain.figures.strip_record import Strips, change_limit
-from counterstain.figures.style import CHANGE_MAP, GREY, INK, PAGE_WIDTH_IN, styled
+from counterstain.figures.style import CHANGE_MAP, GREY, INK, PAGE_WIDTH_IN, SOFT, styled
 
 __all__ = ["draw_counterfactual_strips"]
 
@@ -143,7 +143,7 @@ def _row_label(
         text,
         size=7.5,
         va="top",
-        color="#52606d",
+        color=SOFT,
         linespacing=1.25,
     )
 

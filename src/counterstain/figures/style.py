@@ -29,6 +29,7 @@ __all__ = [
     "INK",
     "PAGE_WIDTH_IN",
     "SCORE_MAP",
+    "SOFT",
     "SavedFigure",
     "class_colours",
     "class_letters",
@@ -41,6 +42,7 @@ PAGE_WIDTH_IN = 7.2
 """Width of a double-column figure, inches."""
 INK = "#1d2733"
 GREY = "#7b8794"
+SOFT = "#52606d"
 _PRINT_DPI = 300
 _PAGE_DPI = 200
 
@@ -88,8 +90,8 @@ def _settings() -> Any:
         "text.color": INK,
         # Names of wells and compounds may hold dollar signs; they are no formulas.
         "text.parse_math": False,
-        "xtick.color": "#52606d",
-        "ytick.color": "#52606d",
+        "xtick.color": SOFT,
+        "ytick.color": SOFT,
         "xtick.labelsize": 8,
         "ytick.labelsize": 8,
         "xtick.major.width": 0.7,

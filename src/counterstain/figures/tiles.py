@@ -11,8 +11,18 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from counterstain.figures.composite import nice_length
+from counterstain.figures.style import INK, SOFT
 
-__all__ = ["draw_scale_bar", "draw_tile", "mark_empty", "shorten", "stamp", "text_at"]
+__all__ = [
+    "caption",
+    "draw_scale_bar",
+    "draw_tile",
+    "mark_empty",
+    "mark_origin",
+    "shorten",
+    "stamp",
+    "text_at",
+]
 
 _STAMP = {"boxstyle": "square,pad=0.12", "fc": "#000000a0", "ec": "none"}
 
@@ -58,12 +68,28 @@ def stamp(axes: Axes, words: str) -> None:
     )  # fmt: skip
 
 
+def mark_origin(axes: Axes, computed: bool, shown: bool) -> None:
+    """Frame a picture as imaged, stamp a computed one, say so where there is none."""
+    if not computed:
+        axes.spines[:].set(visible=True, color=INK, linewidth=1.6)
+    elif shown:
+        stamp(axes, "computed")
+    else:
+        mark_empty(axes)
+
+
+def caption(axes: Axes, words: str) -> None:
+    """Write words below a picture."""
+    axes.text(0.5, -0.045, words, transform=axes.transAxes, ha="center", va="top", size=7.5,
+              color=SOFT)  # fmt: skip
+
+
 def mark_empty(axes: Axes) -> None:
     """Say in place of a picture that there is none, and why."""
     axes.set_facecolor("#e8ebee")
     axes.images[0].set_visible(False)
     axes.text(0.5, 0.5, "not shown:\ninverse\ninexact", transform=axes.transAxes, ha="center",
-              va="center", size=6.5, color="#52606d")  # fmt: skip
+              va="center", size=6.5, color=SOFT)  # fmt: skip
 
 
 def draw_scale_bar(axes: Axes, n_pixels: int, pixel_size_um: float | None) -> None:

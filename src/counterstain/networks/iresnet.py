@@ -153,12 +153,6 @@ class InvertibleResNet(InvertibleNetwork):
         self.check_images(images)
         return self.latent_maps(images).flatten(1)
 
-    def logits_and_profile(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits ``(N, K)`` and spatially averaged latents ``(N, width)`` of images."""
-        self.check_images(images)
-        means = self.average(self.latent_maps(images))
-        return self.logits_of_means(means), means
-
     @torch.no_grad()
     def inverse_transform(self, maps: Tensor) -> Tensor:
         """Map latent maps back to images, in the dtype of the maps."""
@@ -176,8 +170,7 @@ class InvertibleResNet(InvertibleNetwork):
         The distance between what is here and what exact arithmetic would give is carried through
         the layers: a block multiplies it by 1 / (1 - c) and adds its own a-posteriori bound.
         """
-        x = maps
-        distance = torch.zeros(len(maps), dtype=torch.float64, device=maps.device)
+        x, distance = maps, torch.zeros(len(maps), dtype=torch.float64, device=maps.device)
         epsilon = _ROUNDING * torch.finfo(maps.dtype).eps
         solutions: list[Tensor] = []
         guesses = iter(starts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from counterstain.plates.store import CropStore
 from counterstain.run_folder import RunFolder
 from counterstain.stages.boundary_pictures import FoldView, picture_pair, write_pictures
 from counterstain.stages.progress import Listener
+from counterstain.stages.reasons import why_no_pictures
 from counterstain.stages.rows import thin_wells
 from counterstain.training.device import choose_machine
 
@@ -27,6 +28,7 @@ __all__ = ["map_boundary"]
 _CROPS_A_WELL = 100
 _CROPS_A_WELL_IN_NO_CLASS = 25
 _BLOCK = 128
+NO_PICTURES: Final = "there are no pictures of its boundary and none that it generates"
 _COLUMNS = ["crop", "Metadata_Plate", "Metadata_Well", "class_name", "fold"]
 
 
@@ -153,7 +155,7 @@ def map_boundary(
     folder.table("boundary").unlink(missing_ok=True)
     folder.boundary.unlink(missing_ok=True)
     metrics = read_json(folder.metrics)
-    reason = why_no_pictures(config, folder, metrics)
+    reason = why_no_pictures(config, folder, metrics, NO_PICTURES)
     if reason:
         write_json(folder.metrics, metrics | {"boundary": {"reason": reason}})
         return
@@ -181,16 +183,3 @@ def map_boundary(
         "reason": "",
     }
     write_json(folder.metrics, read_json(folder.metrics) | {"boundary": content})
-
-
-def why_no_pictures(config: ScreenConfig, folder: RunFolder, metrics: dict[str, Any]) -> str:
-    """Return why a run has no pictures of the boundary and none that are generated; else empty."""
-    if metrics["nothing_to_explain"]:
-        return str(metrics["nothing_reason"])
-    network, _ = load_network(next(iter(sorted(folder.models.glob("fold_*.json")))))
-    if not isinstance(network, GenerativeClassifier):
-        return (
-            f"{config.model.network} cannot be run backwards, so there are no pictures of its "
-            "boundary and none that it generates."
-        )
-    return ""

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from counterstain.config import ScreenConfig
-from counterstain.counterfactual.edits import Counterfactual, counterfactual
+from counterstain.counterfactual.edits import Counterfactual
 from counterstain.counterfactual.effects import EditedCrops, population_effects
 from counterstain.counterfactual.flip import crossed, gap_closed, measure_flip
 from counterstain.counterfactual.oracle import Oracle, choose_oracle
@@ -23,8 +23,10 @@ from counterstain.masks.measure import measure_cells
 from counterstain.networks.checkpoint import load_network
 from counterstain.plates.store import CropStore
 from counterstain.run_folder import RunFolder
+from counterstain.stages.editing import edit_as_configured
 from counterstain.stages.progress import Listener
-from counterstain.stages.rows import class_index, evenly_spaced, group_wells
+from counterstain.stages.reasons import why_no_pictures
+from counterstain.stages.rows import class_index, group_wells, thin_wells
 from counterstain.stages.strips import write_strips
 
 __all__ = ["INVERSE_TOLERANCE", "explain_classes"]
@@ -44,13 +46,6 @@ class _Labelled:
     measured: pd.DataFrame
 
 
-def _thin(table: pd.DataFrame, count: int) -> pd.DataFrame:
-    """Keep at most `count` crops a well, spread over the well."""
-    codes, _ = group_wells(table)
-    rows = [evenly_spaced(np.flatnonzero(codes == well), count) for well in np.unique(codes)]
-    return table.iloc[np.sort(np.concatenate(rows))].reset_index(drop=True)
-
-
 def _measure(pixels: NDArray[np.float32], ids: NDArray[np.int64], store: CropStore,
              config: ScreenConfig) -> pd.DataFrame:  # fmt: skip
     return measure_cells(pixels, store.nuclei(ids), store.channels, config.crops.ring_width,
@@ -68,7 +63,7 @@ def _labelled(
 ) -> _Labelled:
     table = crops[crops["usable"] & (crops["class_name"] != "")]
     columns = [c for c in scores.columns if c.startswith(("logit", "prob_"))]
-    table = _thin(table.merge(scores[["crop", *columns]], on="crop"), _REAL_CROPS_A_WELL)
+    table = thin_wells(table.merge(scores[["crop", *columns]], on="crop"), _REAL_CROPS_A_WELL)
     measured = _measure_real(table["crop"].to_numpy(np.int64), store, config)
     classes = class_index(table, config.class_names)
     return _Labelled(table, classes, group_wells(table)[0], measured)
@@ -88,25 +83,16 @@ def _edit_fold(
     rows, measured = [], []
     held_out = labelled.table.index[labelled.table["fold"] == fold]
     most = config.counterfactual.crops_per_well
-    thin = _thin(labelled.table.loc[held_out].reset_index(), most)["index"].to_numpy(np.int64)
+    thin = thin_wells(labelled.table.loc[held_out].reset_index(), most)["index"].to_numpy(np.int64)
     for pair in permutations(range(len(names)), 2):
-        source, target = pair
-        chosen = thin[labelled.classes[thin] == source]
+        chosen = thin[labelled.classes[thin] == pair[0]]
         for start in range(0, len(chosen), _BLOCK):
             at = chosen[start : start + _BLOCK]
             ids = labelled.table["crop"].to_numpy(np.int64)[at]
             images = torch.from_numpy(store.scaled(ids))
             seen = ~network.domain.outside(images).numpy()
             at, ids, images = at[seen], ids[seen], images[torch.from_numpy(seen)]
-            edit = counterfactual(
-                network,
-                images,
-                target,
-                source_class=source,
-                to=config.counterfactual.to,
-                direction=config.counterfactual.direction,
-                views=config.edit_views,
-            )
+            edit = edit_as_configured(config, network, images, pair)
             after = _measure(edit.images.numpy(), ids, store, config)
             before = labelled.measured.iloc[at].reset_index(drop=True)
             rows.append(_edit_rows(labelled, at, pair, names, edit, oracle, before, after))
@@ -210,11 +196,8 @@ def explain_classes(
     for leftover in (folder.table("effects"), folder.table("counterfactuals")):
         leftover.unlink(missing_ok=True)
     folder.counterfactuals.unlink(missing_ok=True)
-    recipe = read_json(folder.models / "fold_0.json")
-    if metrics["nothing_to_explain"] or not recipe["metadata"]["generative"]:
-        reason = metrics["nothing_reason"] or (
-            f"{config.model.network} cannot be run backwards, so there are no counterfactuals."
-        )
+    reason = why_no_pictures(config, folder, metrics, "there are no counterfactuals")
+    if reason:
         _write_metrics(folder, oracle=None, inverse=None, no_counterfactuals=reason)
         return
     scores = pd.read_parquet(folder.table("scores"))
@@ -235,7 +218,7 @@ def explain_classes(
         track(number + 1, len(folds))
     edits = pd.concat([part[0] for part in parts], ignore_index=True)
     after = pd.concat([part[1] for part in parts], ignore_index=True)
-    kind = recipe["metadata"]["error_kind"]
+    kind = read_json(folder.models / "fold_0.json")["metadata"]["error_kind"]
     kept = (edits["inverse_error"] <= INVERSE_TOLERANCE).to_numpy() | (kind != "inverse")
     if not kept.any():
         raise NotInvertibleError(

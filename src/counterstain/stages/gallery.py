@@ -18,9 +18,10 @@ from counterstain.networks.generative import GenerativeClassifier
 from counterstain.networks.invertible import InvertibleNetwork
 from counterstain.plates.store import CropStore
 from counterstain.run_folder import RunFolder
-from counterstain.stages.boundary import why_no_pictures
+from counterstain.stages.boundary import NO_PICTURES
 from counterstain.stages.explain import INVERSE_TOLERANCE
 from counterstain.stages.progress import Listener
+from counterstain.stages.reasons import why_no_pictures
 from counterstain.stages.rows import class_index
 from counterstain.stages.typical import evenly_scored
 from counterstain.training.folds import fold_seed
@@ -163,7 +164,7 @@ def generate_gallery(
     """
     folder.generated.unlink(missing_ok=True)
     metrics = read_json(folder.metrics)
-    reason = why_no_pictures(config, folder, metrics)
+    reason = why_no_pictures(config, folder, metrics, NO_PICTURES)
     if reason:
         write_json(folder.metrics, metrics | {"generated": {"reason": reason}})
         return

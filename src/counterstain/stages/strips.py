@@ -10,12 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from counterstain.config import ScreenConfig
-from counterstain.counterfactual.edits import Counterfactual, counterfactual
 from counterstain.files import atomic_path
-from counterstain.networks.base import Classifier
 from counterstain.networks.checkpoint import load_network
 from counterstain.plates.store import CropStore
 from counterstain.run_folder import RunFolder
+from counterstain.stages.editing import edit_as_configured
 from counterstain.stages.rows import class_index, evenly_spaced, group_wells
 
 __all__ = ["write_strips"]
@@ -38,35 +37,6 @@ def _typical_crops(table: pd.DataFrame, config: ScreenConfig) -> NDArray[np.int6
             order = rows[np.argsort(scores[rows], kind="stable")]
             chosen.append(order[len(order) // 2])
     return np.array(chosen, np.int64)
-
-
-def _network(folder: RunFolder, row: pd.Series) -> Classifier:
-    return load_network(folder.models / f"fold_{int(row['fold'])}")[0]
-
-
-def _edit(
-    config: ScreenConfig,
-    folder: RunFolder,
-    row: pd.Series,
-    pixels: NDArray[np.float32],
-    pair: tuple[int, int],
-) -> tuple[Counterfactual, Counterfactual]:
-    network = _network(folder, row)
-    images = torch.from_numpy(pixels)
-    edit = config.counterfactual
-    at_boundary, beyond = (
-        counterfactual(
-            network,
-            images,
-            pair[1],
-            source_class=pair[0],
-            to=to,
-            direction=edit.direction,
-            views=config.edit_views,
-        )
-        for to in ("boundary", edit.to)
-    )
-    return at_boundary, beyond
 
 
 def write_strips(
@@ -97,9 +67,13 @@ def write_strips(
         row, source = table.iloc[at], int(classes[at])
         target = 0 if source else 1
         pixels = store.scaled(np.array([row["crop"]]))
-        if bool(_network(folder, row).domain.outside(torch.from_numpy(pixels))[0]):
+        images = torch.from_numpy(pixels)
+        network, _ = load_network(folder.models / f"fold_{int(row['fold'])}")
+        if bool(network.domain.outside(images)[0]):
             continue
-        boundary, beyond = _edit(config, folder, row, pixels, (source, target))
+        pair = (source, target)
+        boundary = edit_as_configured(config, network, images, pair, to="boundary")
+        beyond = edit_as_configured(config, network, images, pair)
         error = float(torch.maximum(boundary.error_bound, beyond.error_bound)[0])
         if not error <= tolerance:
             continue  # counted among the refused; no picture is drawn from it

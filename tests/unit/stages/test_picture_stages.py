@@ -83,8 +83,8 @@ def _save_networks(folder: RunFolder, kind: str, images: torch.Tensor) -> None:
             network.domain.latent_means.copy_(means.mean(0).expand(2, -1))
             network.domain.latent_covariance.copy_(torch.cov(means.T))
             network.domain.set_intensities(torch.zeros(2), torch.ones(2))
-        invertible = kind == "coupling"
-        save_network(network, folder.models / f"fold_{fold}", {"invertible": invertible})
+        generative = isinstance(network, GenerativeClassifier)
+        save_network(network, folder.models / f"fold_{fold}", {"generative": generative})
 
 
 @pytest.fixture(params=["coupling"])
@@ -207,7 +207,7 @@ def test_nothing_to_explain_leaves_the_likelihood_only(run: Run) -> None:
 def test_backbones_have_neither(run: Run) -> None:
     for fold in (0, 1):
         network = build_network("resnext50", channels=2, size=32, n_classes=2, pretrained=False)
-        save_network(network, run.folder.models / f"fold_{fold}", {"invertible": False})
+        save_network(network, run.folder.models / f"fold_{fold}", {"generative": False})
     for stage in (measure_likelihood, map_boundary, generate_gallery):
         metrics = run.do(stage)
     assert "resnext50 has no likelihood" in metrics["likelihood"]["reason"]
