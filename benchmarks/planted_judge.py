@@ -157,8 +157,9 @@ def edits(run: RunFolder, plate: PlantedPlate) -> dict[str, Any]:
         second = list(planted_columns(plate.phenotype))[1:]
         flips = {column: flip_of(column, table, moved, store) for column in second}
     return {
-        "round_trip_error": max(error for error, _ in errors),
-        "bound_holds": all(held for _, held in errors),
+        "round_trip_error": max(error for error, _, _ in errors),
+        "round_trip_bound": max(bound for _, bound, _ in errors),
+        "bound_holds": all(held for _, _, held in errors),
         "inside": inside / changed,
         "inside_by_chance": float(np.mean(area)),
         "other_flips": flips,
@@ -166,14 +167,15 @@ def edits(run: RunFolder, plate: PlantedPlate) -> dict[str, Any]:
     }
 
 
-def round_trip(network: Classifier, images: torch.Tensor) -> tuple[float, bool]:
-    """Return the largest error of decoding what was encoded, and whether its bound holds."""
+def round_trip(network: Classifier, images: torch.Tensor) -> tuple[float, float, bool]:
+    """Return the largest error of decoding what was encoded, its bound, and whether that holds."""
     if not isinstance(network, GenerativeClassifier):
         raise TypeError("only networks that run both ways have counterfactuals")
     with torch.no_grad():
         back = network.decode_with_bound(network.encode(images))
     errors = (back.images - images).abs().flatten(1).amax(dim=1)
-    return float(errors.max()), bool((errors <= back.error_bound).all())
+    bound = back.error_bound
+    return float(errors.max()), float(bound.max()), bool((errors <= bound).all())
 
 
 def flip_of(column: str, table: Any, moved: list[Any], store: Any) -> dict[str, float]:
