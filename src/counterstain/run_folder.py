@@ -20,6 +20,8 @@ TABLES = (
     "training",
     "likelihood",
     "boundary",
+    "cell_occlusion",
+    "audits",
 )
 
 
@@ -79,6 +81,11 @@ class RunFolder:
     def generated(self) -> Path:
         """Samples, morphs and reconstructions as arrays (npz)."""
         return self.root / "generated.npz"
+
+    @property
+    def attributions(self) -> Path:
+        """Attribution maps of some crops as arrays (npz)."""
+        return self.root / "attributions.npz"
 
     @property
     def figures(self) -> Path:

@@ -1,0 +1,1 @@
+"""Is it true: audits of explanations and of classifiers."""
