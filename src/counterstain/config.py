@@ -16,6 +16,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from counterstain.errors import InvalidInputError, MissingFileError
 
 __all__ = [
+    "AttributionConfig",
+    "AuditConfig",
     "ClassRule",
     "CropsConfig",
     "ImagesConfig",
@@ -40,6 +42,17 @@ def _seconds(value: object) -> object:
     if match is None:
         raise ValueError("must be a duration such as '10 min', '90 s' or '1.5 h'")
     return float(match[1]) * _UNITS_S[match[2]]
+
+
+MethodName = Literal[
+    "saliency",
+    "smooth_grad",
+    "integrated_gradients",
+    "grad_cam",
+    "grad_cam_plus_plus",
+    "occlusion",
+]
+"""Attribution methods by name."""
 
 
 class _Section(BaseModel):
@@ -182,6 +195,39 @@ class CounterfactualConfig(_Section):
     crops_per_well: int = Field(default=32, ge=1)
 
 
+class AttributionConfig(_Section):
+    """Which maps are drawn of what the network saw."""
+
+    methods: tuple[MethodName, ...] = (
+        "saliency",
+        "integrated_gradients",
+        "grad_cam",
+        "occlusion",
+    )
+    window: int | None = Field(default=None, ge=1)
+    """Side of an occluded square in pixels; a fifth of a crop where not given."""
+    stride: int | None = Field(default=None, ge=1)
+    """Step of the square; half of it where not given."""
+    baseline: Literal["background", "blurred", "inpainted"] = "background"
+    """What occluded pixels become."""
+    crops_per_well: int = Field(default=4, ge=1)
+    """Crops whose cells and compartments are removed one by one."""
+
+
+class AuditConfig(_Section):
+    """How explanations and classifiers are audited."""
+
+    crops: int = Field(default=12, ge=2)
+    """Crops on which sanity and faithfulness of maps are tested."""
+    crops_per_well: int = Field(default=12, ge=1)
+    """Crops a well that are shown without cells and on other backgrounds."""
+    null_steps: int | None = Field(default=None, ge=0)
+    """Training steps of each of the two networks of the null screen; where not given, so many that
+    it takes an eighth of the training. 0 leaves the null screen out."""
+    batch_column: str | None = None
+    """Column of the plate map that names the acquisition batch, where there is one."""
+
+
 class RunConfig(_Section):
     """What holds for the whole run."""
 
@@ -204,6 +250,8 @@ class ScreenConfig(_Section):
     model: ModelConfig = ModelConfig()
     oracle: OracleConfig = OracleConfig()
     counterfactual: CounterfactualConfig = CounterfactualConfig()
+    attribution: AttributionConfig = AttributionConfig()
+    audit: AuditConfig = AuditConfig()
     run: RunConfig = RunConfig()
 
     @model_validator(mode="after")
@@ -216,6 +264,11 @@ class ScreenConfig(_Section):
                 raise ValueError(
                     f"`{where}` must be one of {list(self.images.channels)}; got {name!r}"
                 )
+        window, size = self.attribution.window, self.crops.size
+        if window is not None and window > size and self.crops.kind != "fields":
+            raise ValueError(
+                f"`attribution.window` must be at most the crop's {size} px; got {window}"
+            )
         return self
 
     @property

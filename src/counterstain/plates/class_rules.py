@@ -14,7 +14,7 @@ from counterstain.errors import InvalidInputError
 from counterstain.plates.sources import list_some
 from counterstain.plates.wells import normalise_well, row_name, well_position
 
-__all__ = ["classify"]
+__all__ = ["classify", "is_negative_control"]
 
 _DERIVED = ("Metadata_Row", "Metadata_Column")
 
@@ -137,3 +137,28 @@ def classify(
 def _place(wells: pd.DataFrame, index: Any) -> str:
     names = [name for name in ("Metadata_Plate", "Metadata_Well") if name in wells]
     return " ".join(str(wells.loc[index, name]) for name in names)
+
+
+def is_negative_control(rows: pd.DataFrame, first_class: str) -> pd.Series[bool]:
+    """Say which rows are negative controls.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        With ``class_name`` and, where the plate map has it, ``Metadata_control_type``.
+    first_class : str
+        Class that stands in for negative controls where the plate map names none.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"class_name": ["a", "b", ""]})
+    >>> is_negative_control(rows, "a").tolist()
+    [True, False, False]
+    >>> is_negative_control(rows.assign(Metadata_control_type=["", "negcon", ""]), "a").tolist()
+    [False, True, False]
+    """
+    if "Metadata_control_type" in rows:
+        named = rows["Metadata_control_type"] == "negcon"
+        if named.any():
+            return named
+    return rows["class_name"] == first_class

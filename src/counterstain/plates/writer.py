@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from counterstain.errors import InvalidInputError
 from counterstain.files import atomic_path
+from counterstain.plates.class_rules import is_negative_control
 from counterstain.plates.crop_table import write_crop_table
 from counterstain.plates.crops import Crops
 from counterstain.plates.field_work import work_fields
@@ -141,7 +142,7 @@ class _Writing:
         self._screen, self._writer = screen, writer
         joined = [c for c in screen.wells.columns if c not in ("n_fields", "in_map")]
         self._rows = screen.fields.merge(screen.wells[joined], on=_KEY, how="left")
-        self._rows["is_control"] = _is_control(self._rows, screen.class_names[0])
+        self._rows["is_control"] = is_negative_control(self._rows, screen.class_names[0])
         self._plates = tuple(self._rows["Metadata_Plate"].unique())
         self._fields: list[pd.DataFrame] = []
         self._limits: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
@@ -243,10 +244,3 @@ class _Writing:
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
-
-def _is_control(rows: pd.DataFrame, first_class: str) -> pd.Series[bool]:
-    if "Metadata_control_type" in rows:
-        named = rows["Metadata_control_type"] == "negcon"
-        if named.any():
-            return named
-    return rows["class_name"] == first_class

@@ -19,11 +19,11 @@ from counterstain.counterfactual.flip import crossed, gap_closed, measure_flip
 from counterstain.counterfactual.oracle import Oracle, choose_oracle
 from counterstain.errors import NotInvertibleError
 from counterstain.files import atomic_path, read_json, write_json
-from counterstain.masks.measure import measure_cells
 from counterstain.networks.checkpoint import load_network
 from counterstain.plates.store import CropStore
 from counterstain.run_folder import RunFolder
 from counterstain.stages.editing import edit_as_configured
+from counterstain.stages.measuring import measure_pixels, measure_real
 from counterstain.stages.progress import Listener
 from counterstain.stages.reasons import why_no_pictures
 from counterstain.stages.rows import class_index, group_wells, thin_wells
@@ -46,25 +46,13 @@ class _Labelled:
     measured: pd.DataFrame
 
 
-def _measure(pixels: NDArray[np.float32], ids: NDArray[np.int64], store: CropStore,
-             config: ScreenConfig) -> pd.DataFrame:  # fmt: skip
-    return measure_cells(pixels, store.nuclei(ids), store.channels, config.crops.ring_width,
-                         nucleus_channel=config.crops.nucleus_channel)  # fmt: skip
-
-
-def _measure_real(ids: NDArray[np.int64], store: CropStore, config: ScreenConfig) -> pd.DataFrame:
-    blocks = [ids[start : start + 512] for start in range(0, len(ids), 512)]
-    parts = [_measure(store.scaled(block), block, store, config) for block in blocks]
-    return pd.concat(parts, ignore_index=True)
-
-
 def _labelled(
     crops: pd.DataFrame, scores: pd.DataFrame, store: CropStore, config: ScreenConfig
 ) -> _Labelled:
     table = crops[crops["usable"] & (crops["class_name"] != "")]
     columns = [c for c in scores.columns if c.startswith(("logit", "prob_"))]
     table = thin_wells(table.merge(scores[["crop", *columns]], on="crop"), _REAL_CROPS_A_WELL)
-    measured = _measure_real(table["crop"].to_numpy(np.int64), store, config)
+    measured = measure_real(table["crop"].to_numpy(np.int64), store, config)
     classes = class_index(table, config.class_names)
     return _Labelled(table, classes, group_wells(table)[0], measured)
 
@@ -93,7 +81,7 @@ def _edit_fold(
             seen = ~network.domain.outside(images).numpy()
             at, ids, images = at[seen], ids[seen], images[torch.from_numpy(seen)]
             edit = edit_as_configured(config, network, images, pair)
-            after = _measure(edit.images.numpy(), ids, store, config)
+            after = measure_pixels(edit.images.numpy(), ids, store, config)
             before = labelled.measured.iloc[at].reset_index(drop=True)
             rows.append(_edit_rows(labelled, at, pair, names, edit, oracle, before, after))
             measured.append(after)

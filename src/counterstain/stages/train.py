@@ -26,10 +26,11 @@ from counterstain.training.folds import TrainedFold, fold_seed, train_fold
 from counterstain.training.loop import FitSettings, TrainingCrops
 from counterstain.training.recipes import recipe_for
 
-__all__ = ["check_network", "train_networks"]
+__all__ = ["check_network", "fit_settings", "network_recipe", "train_networks"]
 
 
-def _recipe(config: ScreenConfig, channels: int, size: int) -> dict[str, Any]:
+def network_recipe(config: ScreenConfig, channels: int, size: int) -> dict[str, Any]:
+    """Return the arguments of `build_network` for crops of a screen."""
     model = config.model
     recipe = {
         "network": model.network,
@@ -47,7 +48,8 @@ def _recipe(config: ScreenConfig, channels: int, size: int) -> dict[str, Any]:
     return recipe | {key: value for key, value in options.items() if value is not None}
 
 
-def _settings(config: ScreenConfig, steps: int, fold: int) -> FitSettings:
+def fit_settings(config: ScreenConfig, steps: int, fold: int) -> FitSettings:
+    """Return how the network of a fold is trained."""
     model, usual = config.model, recipe_for(config.model.network)
     names = ("learning_rate", "class_weight", "label_smoothing")
     given = {name: getattr(model, name) for name in names}
@@ -78,7 +80,7 @@ def check_network(config: ScreenConfig, size: int) -> None:
         If the network cannot be built for these crops, or the device is not there.
     """
     choose_machine(config.run.device)
-    _untrained(_recipe(config, len(config.images.channels), size))
+    _untrained(network_recipe(config, len(config.images.channels), size))
 
 
 def _untrained(recipe: dict[str, Any]) -> Classifier:
@@ -147,7 +149,7 @@ def train_networks(
     Writes ``models/fold_K.safetensors`` and ``.json``, and ``tables/training.parquet``.
     """
     machine = choose_machine(config.run.device)
-    recipe = _recipe(config, store.shape[1], store.shape[2])
+    recipe = network_recipe(config, store.shape[1], store.shape[2])
     folds = sorted(int(fold) for fold in crops["fold"].unique() if fold >= 0)
     steps = _steps(config, recipe, len(folds), machine)
     record.content["device"] = machine.description
@@ -157,7 +159,7 @@ def train_networks(
     for fold in folds:
         path = folder.models / f"fold_{fold}"
         if not path.with_suffix(".json").is_file():
-            settings = _settings(config, steps, fold)
+            settings = fit_settings(config, steps, fold)
             trained = train_fold(
                 _training_crops(crops, store, fold, config.class_names),
                 recipe,
