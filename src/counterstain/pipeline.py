@@ -1,8 +1,8 @@
 """The main path: a plate in, an answered screen out.
 
 Read from top to bottom: a screen is read, cut into crops, a network is trained a fold, every crop
-is scored by a network that never saw its well, the scores are summed up, counterfactuals are made
-and judged, and the report is written. Each stage reads what the one before wrote, so a stage can be
+is scored by a network that never saw its well, the scores are summed up, counterfactuals and maps
+are made and judged, the whole is audited, and the report is written. Each stage reads what the one before wrote, so a stage can be
 repeated on a finished run, and a run that was killed goes on where it stopped.
 """
 
@@ -19,6 +19,8 @@ from counterstain.plates.store import CropStore
 from counterstain.plates.writer import write_crops
 from counterstain.report.build import build_report
 from counterstain.run_folder import RunFolder
+from counterstain.stages.attributions import attribute_crops
+from counterstain.stages.audit import audit_run
 from counterstain.stages.boundary import map_boundary
 from counterstain.stages.explain import explain_classes
 from counterstain.stages.gallery import generate_gallery
@@ -31,7 +33,16 @@ from counterstain.stages.train import check_network, train_networks
 
 __all__ = ["STAGES", "repeat", "run"]
 
-STAGES = ("crops", "train", "score", "explain", "report")
+STAGES = ("crops", "train", "score", "explain", "audit", "report")
+
+
+_EXPLAIN = (
+    explain_classes,
+    measure_likelihood,
+    map_boundary,
+    generate_gallery,
+    attribute_crops,
+)
 
 
 class _Run:
@@ -63,8 +74,12 @@ class _Run:
 
     def explain(self) -> None:
         with CropStore.open(self.folder.crops) as store:
-            for part in (explain_classes, measure_likelihood, map_boundary, generate_gallery):
+            for part in _EXPLAIN:
                 part(self.screen.config, self.folder, self._crops(), store, self.listener)
+
+    def audit(self) -> None:
+        with CropStore.open(self.folder.crops) as store:
+            audit_run(self.screen, self.folder, self._crops(), store, self.record, self.listener)
 
     def report(self) -> None:
         build_report(self.folder)

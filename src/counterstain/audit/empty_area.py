@@ -78,11 +78,16 @@ def empty_area_audit(
         *_maps(shares or {}, seed),
     ]
     carried = next(check for check in checks if check.check == "share carried by background")
-    number = "–" if np.isnan(carried.value) else f"{carried.value:.0%} from background"
+    number = "–" if np.isnan(carried.value) else f"{_part(carried.value)} from background"
     return AuditVerdict.of_checks(
         "empty_area", "Empty areas", checks, number=number, sentence=_sentence(checks),
         details={"n_crops": len(look.classes), "n_without_empty": look.n_without_empty},
     )  # fmt: skip
+
+
+def _part(share: float) -> str:
+    """Say a share of the distance; below 0 the background points the wrong way."""
+    return f"{share:.0%}" if share >= 0.005 else "nothing"
 
 
 def _sentence(checks: list[AuditCheck]) -> str:
@@ -171,7 +176,7 @@ def _carried(look: EmptyAreaLook, seed: int) -> AuditCheck:
     }[status]
     return _check(
         name, status, found, "share",
-        f"With all cells removed, {found.value:.0%} of the distance between the classes is left: "
+        f"Without any cell, {_part(found.value)} of the distance between the classes is left: "
         + what,
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from counterstain.errors import InvalidInputError
 __all__ = ["AuditCheck", "AuditVerdict", "Status", "worst_status"]
 
 Status = Literal["green", "amber", "red", "unknown"]
-"""Green: nothing found; amber: read with care; red: do not believe; unknown: could not be judged."""
+"""Green: nothing found; amber: read with care; red: do not believe; unknown: not judged."""
 
 # An audit that could not be made is no reason to stop, but no all-clear either.
 _SEVERITY: dict[str, int] = {"green": 0, "unknown": 1, "amber": 2, "red": 3}

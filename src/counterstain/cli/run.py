@@ -6,7 +6,7 @@ from pathlib import Path
 
 from counterstain.cli.progress import TerminalListener
 
-__all__ = ["explain", "report", "run", "score", "train"]
+__all__ = ["audit", "explain", "report", "run", "score", "train"]
 
 
 def run(screen: Path, /, *, out: Path, resume: bool = False) -> None:
@@ -63,7 +63,7 @@ def score(screen: Path, /, *, out: Path) -> None:
 
 
 def explain(screen: Path, /, *, out: Path) -> None:
-    """Make the counterfactuals of a run again, and judge them.
+    """Make the counterfactuals and attribution maps of a run again, and judge them.
 
     Parameters
     ----------
@@ -73,6 +73,19 @@ def explain(screen: Path, /, *, out: Path) -> None:
         The run folder.
     """
     _repeat("explain", screen, out)
+
+
+def audit(screen: Path, /, *, out: Path) -> None:
+    """Audit a run again: leakage, empty areas, sanity and faithfulness of maps, null screen.
+
+    Parameters
+    ----------
+    screen
+        The screen.toml the run was made from.
+    out
+        The run folder.
+    """
+    _repeat("audit", screen, out)
 
 
 def report(folder: Path, /) -> None:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from counterstain.counterfactual.odds import Contrast, Direction, Goal
-from counterstain.counterfactual.views import View, average_of_views, choose_views
 from counterstain.errors import InvalidInputError
 from counterstain.networks.base import Classifier
 from counterstain.networks.generative import Decoded, GenerativeClassifier
+from counterstain.networks.views import View, average_of_views, choose_views
 
 __all__ = ["Counterfactual", "Editor", "contrast_of", "counterfactual"]
 

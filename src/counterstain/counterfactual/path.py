@@ -10,9 +10,9 @@ from torch import Tensor
 
 from counterstain.counterfactual.edits import Editor, contrast_of
 from counterstain.counterfactual.odds import Direction
-from counterstain.counterfactual.views import choose_views
 from counterstain.errors import InvalidInputError
 from counterstain.networks.base import Classifier
+from counterstain.networks.views import choose_views
 
 __all__ = ["BoundaryPath", "boundary_path"]
 

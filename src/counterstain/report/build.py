@@ -13,6 +13,8 @@ from counterstain.report.data import RunData, read_run
 from counterstain.report.figure_book import FigureBook
 from counterstain.report.numbers import tidy
 from counterstain.report.sections.answer import answer
+from counterstain.report.sections.attribution import attribution_chapter
+from counterstain.report.sections.audits import audits_chapter
 from counterstain.report.sections.boundary import boundary_chapter
 from counterstain.report.sections.difference import difference_chapter
 from counterstain.report.sections.doses import doses_chapter
@@ -75,6 +77,8 @@ def _chapters(data: RunData, book: FigureBook) -> list[Chapter]:
         separation_chapter(data, book),
         difference_chapter(data, book),
         boundary_chapter(data, book),
+        attribution_chapter(data, book),
+        audits_chapter(data, book),
         doses_chapter(data, book),
         generated_chapter(data, book),
         faulty_chapter(data, book),

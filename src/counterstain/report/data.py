@@ -14,6 +14,7 @@ import pandas as pd
 import zarr
 
 from counterstain.errors import InvalidInputError, MissingFileError
+from counterstain.figures.attribution_record import AttributionPictures
 from counterstain.figures.composite import channel_colours
 from counterstain.figures.picture_record import BoundaryPictures, GeneratedPictures
 from counterstain.figures.strip_record import Strips
@@ -34,6 +35,9 @@ _NEEDED = {
     "boundary": ("Metadata_Plate", "Metadata_Well", "class_name", "source_class", "target_class",
                  "log_odds", "component"),
     "likelihood": ("Metadata_Well", "class_name", "n_crops", "bits_per_dim"),
+    "cell_occlusion": ("Metadata_Plate", "Metadata_Well", "called", "region", "channel", "drop",
+                       "flips"),
+    "audits": ("audit", "check", "status", "value", "low", "high", "unit", "sentence"),
 }  # fmt: skip
 
 
@@ -56,6 +60,8 @@ class RunData:
         Pictures across and along the decision boundary.
     generated : GeneratedPictures or None
         Pictures that the network made up.
+    attributions : AttributionPictures or None
+        Crops and their attribution maps.
     missing : dict of str to str
         What is absent or damaged, and how, as sentences for the reader.
     """
@@ -68,6 +74,7 @@ class RunData:
     strips: Strips | None
     boundary: BoundaryPictures | None = None
     generated: GeneratedPictures | None = None
+    attributions: AttributionPictures | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -198,6 +205,7 @@ def read_run(folder: RunFolder) -> RunData:
         strips=_strips(folder.counterfactuals, missing),
         boundary=_pictures(folder.boundary, BoundaryPictures, missing),
         generated=_pictures(folder.generated, GeneratedPictures, missing),
+        attributions=_pictures(folder.attributions, AttributionPictures, missing),
         missing=missing,
     )
 
@@ -270,7 +278,7 @@ def _strips(path: Path, missing: dict[str, str]) -> Strips | None:
         return None
 
 
-_P = TypeVar("_P", BoundaryPictures, GeneratedPictures)
+_P = TypeVar("_P", BoundaryPictures, GeneratedPictures, AttributionPictures)
 
 
 def _pictures(path: Path, kind: type[_P], missing: dict[str, str]) -> _P | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from counterstain.report.audit_data import withheld
 from counterstain.report.data import RunData
 from counterstain.report.numbers import (
     as_estimate,
@@ -78,6 +79,17 @@ class Flip:
 
 def verdict(data: RunData) -> Verdict:
     """Say in one sentence whether the classes can be told apart."""
+    found = _verdict(data)
+    red = withheld(data)
+    if red is None or data.nothing_to_explain:
+        return found
+    names = " and ".join(f"“{audit.title}”" for audit in red.audits)
+    text = f"{found.text} The audit of {names} is red: what tells the classes apart may not be"
+    status = "fair" if found.status == "good" else found.status
+    return Verdict(status, f"{found.label}; cause in doubt", f"{text} biology.")
+
+
+def _verdict(data: RunData) -> Verdict:
     if not data.metrics:
         return Verdict(
             "unknown",
@@ -141,9 +153,12 @@ def _sentence_start(text: str) -> str:
 
 
 def confirmed_rows(data: RunData) -> pd.DataFrame:
-    """Return the effects that the real wells confirm, the strongest first; none where absent."""
+    """Return the effects that the real wells confirm, the strongest first.
+
+    None where they are absent, and none while sentences about biology are withheld.
+    """
     effects = data.table("effects")
-    if effects is None or data.nothing_to_explain:
+    if effects is None or data.nothing_to_explain or withheld(data) is not None:
         return pd.DataFrame({"sentence": []})
     rows = effects[effects["verdict"] == "confirmed"]
     return rows.sort_values("rank") if "rank" in rows else rows
@@ -157,6 +172,9 @@ def difference(data: RunData) -> str:
         return _full_stop(str(data.metrics["no_counterfactuals"]))
     if data.table("effects") is None:
         return "What differs is not known: this run holds no effects table."
+    red = withheld(data)
+    if red is not None:
+        return red.reason
     rows = confirmed_rows(data)
     if not len(rows):
         return (

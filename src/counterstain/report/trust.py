@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from counterstain.report.audit_data import withheld
 from counterstain.report.data import RunData
 from counterstain.report.numbers import as_estimate, count, decimal, percent, scientific
 from counterstain.report.sentences import flips
@@ -20,6 +21,7 @@ _TRUST = {
     "weak": "The counterfactuals do not hold up, and their pictures prove little",
     "unknown": "The counterfactuals could not be judged",
 }
+_DOUBT = "With a red audit, counterfactuals show what the network uses, and that may be a shortcut."
 
 
 def trust_status(data: RunData) -> str:
@@ -43,10 +45,12 @@ def trust(data: RunData) -> str:
     parts = [str(oracle.get(k) or "") for k in ("channel", "feature", "region")]
     what = " ".join(part.replace("_", " ") for part in parts if part)
     shares = "; ".join(f"{f.source} → {f.target} {percent(f.oracle, 0)}" for f in directions)
-    start = _TRUST[trust_status(data)]
+    start = f"{_TRUST[trust_status(data)]}: judged"
+    if withheld(data) is not None:
+        start = f"{_DOUBT} Judged"
     return (
-        f"{start}: judged by {what or 'a measurement'}, which never saw the network, this share "
-        f"of them crosses to the other class: {shares}. {_inverse_sentence(data)}"
+        f"{start} by {what or 'a measurement'}, which never saw the network, this "
+        f"share of them crosses to the other class: {shares}. {_inverse_sentence(data)}"
     )
 
 

@@ -7,9 +7,9 @@ import torch
 
 from counterstain.counterfactual import counterfactual
 from counterstain.counterfactual.edits import Editor, contrast_of
-from counterstain.counterfactual.views import choose_views
 from counterstain.errors import InvalidInputError
 from counterstain.networks import build_network
+from counterstain.networks.views import choose_views
 
 
 def network(n_classes: int = 3, **names):

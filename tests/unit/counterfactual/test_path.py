@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from counterstain.counterfactual import boundary_path
-from counterstain.counterfactual.views import average_of_views, choose_views
 from counterstain.errors import InvalidInputError
 from counterstain.networks import build_network
+from counterstain.networks.views import average_of_views, choose_views
 
 
 def network():

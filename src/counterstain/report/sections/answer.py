@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from counterstain.figures.composite import compose_channels
+from counterstain.report.audit_data import withheld
 from counterstain.report.data import RunData
 from counterstain.report.figure_book import picture_uri
 from counterstain.report.numbers import as_estimate, count, decimal, plain_percent
+from counterstain.report.sections.trust_panel import trust_panel
 from counterstain.report.sentences import (
     confirmed_rows,
     difference,
@@ -54,6 +56,8 @@ def answer(data: RunData) -> dict[str, object]:
         "cards": _cards(data),
         "example": _example(data),
         "nothing": data.nothing_to_explain,
+        "withheld": None if data.nothing_to_explain else withheld(data),
+        "panel": trust_panel(data),
     }
 
 
@@ -104,9 +108,12 @@ def _count_cards(data: RunData) -> list[Card]:
 
 
 def _example(data: RunData) -> dict[str, object] | None:
-    """Return the most ordinary counterfactual of the first direction as three pictures."""
+    """Return the most ordinary counterfactual of the first direction as three pictures.
+
+    None while sentences about biology are withheld: beside the answer it would read as one.
+    """
     strips = data.usable_strips
-    if strips is None or data.nothing_to_explain:
+    if strips is None or data.nothing_to_explain or withheld(data) is not None:
         return None
     rows = np.flatnonzero(strips.source == strips.source.min())
     logits = strips.logit_original[rows]

@@ -10,6 +10,7 @@ import pandas as pd
 from counterstain.figures.effects import VERDICT_MARKS, draw_effects, measurement_name
 from counterstain.figures.strip_record import Strips, change_limit
 from counterstain.figures.strips import draw_counterfactual_strips
+from counterstain.report.audit_data import withheld
 from counterstain.report.chapter import Chapter, Table
 from counterstain.report.data import RunData
 from counterstain.report.figure_book import FigureBook, PageFigure
@@ -29,6 +30,7 @@ __all__ = ["difference_chapter"]
 _MOST_ROWS = 8
 _MOST_DIRECTIONS = 6
 _MOST_EFFECTS = 24
+_WITHHELD = "withheld: an audit is red"
 
 
 def difference_chapter(data: RunData, book: FigureBook) -> Chapter:
@@ -44,6 +46,7 @@ def difference_chapter(data: RunData, book: FigureBook) -> Chapter:
         absent.append("This run holds no oracle: the counterfactuals were not judged.")
     content = {
         "nothing": "",
+        "withheld": withheld(data),
         "measured": data.table("effects") is not None,
         "sentences": [str(s) for s in confirmed_rows(data)["sentence"]],
         "strips": _strip_figures(data, book),
@@ -62,6 +65,9 @@ def _by_pair(data: RunData) -> list[tuple[tuple[str, str], pd.DataFrame]]:
     effects = data.table("effects")
     if effects is None or not len(effects) or len(data.classes) < 2:
         return []
+    if withheld(data) is not None:
+        judged = effects["verdict"].astype(object)
+        effects = effects.assign(verdict=judged.where(judged != "confirmed", _WITHHELD))
     if "rank" in effects:
         effects = effects.sort_values("rank", kind="stable")
     if not {"source_class", "target_class"} <= set(effects.columns):
@@ -136,9 +142,10 @@ def _goal(data: RunData, target: str) -> str:
 def _strip_alt(data: RunData, strips: Strips, names: tuple[str, str]) -> str:
     change = np.abs(strips.counterfactual - strips.original).mean(axis=(0, 2, 3))
     most = data.channels[int(np.argmax(change))]
+    told = "" if withheld(data) is not None else f"; {most} changes most"
     return (
         f"{len(strips)} {data.noun} of {names[0]}, each beside its computed form on the boundary "
-        f"and as {names[1]}, with maps of change; {most} changes most."
+        f"and as {names[1]}, with maps of change{told}."
     )
 
 
@@ -194,8 +201,7 @@ def _forest(
     n_wells = sum((data.metrics.get("n_wells") or {}).get(c, 0) for c in pair)
     caption = (
         f"Measured change from {pair[0]} to {pair[1]}: real wells (dots) beside counterfactuals "
-        "(diamonds), with 95 % intervals. A change counts only where both agree: "
-        f"{len(confirmed)} of {len(effects)} measurements are confirmed."
+        f"(diamonds), with 95 % intervals. {_counted(data, len(confirmed), len(effects))}"
         + (f" {rest} weaker ones are in the table." if rest else "")
         + (f" {n_wells} wells." if n_wells else "")
     )
@@ -204,6 +210,12 @@ def _forest(
     )
     name = "effects" if len(data.classes) == 2 else f"effects_{_place(data, pair[1])}"
     return book.add(name, draw_effects(shown, pair), caption=caption, alt=alt.strip())
+
+
+def _counted(data: RunData, confirmed: int, n: int) -> str:
+    if withheld(data) is not None:
+        return "While an audit is red, none of these counts as a finding."
+    return f"A change counts only where both agree: {confirmed} of {n} measurements are confirmed."
 
 
 def _effect_table(pair: tuple[str, str], effects: pd.DataFrame) -> Table:

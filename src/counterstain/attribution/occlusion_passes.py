@@ -1,0 +1,184 @@
+"""Scores of an image with parts of it replaced: limited to what changes, where that is possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from counterstain.attribution.fast_forward import ChangedPasses, Halo
+from counterstain.attribution.fast_forward_trace import LocalProgram, local_program
+from counterstain.attribution.target import ExplainedScore, Model, explained_score
+from counterstain.networks.backbone import BackboneClassifier
+from counterstain.networks.base import Classifier
+
+__all__ = ["ImageScores", "Occluder"]
+
+# Beyond these nothing is gained: the caches of a CPU are full, a GPU is busy.
+_AT_ONCE_CPU, _AT_ONCE_GPU = 32, 256
+_MAPS_AT_A_TIME = 4.0
+_SAME = 1e-4
+
+Change = Callable[[NDArray[np.int64]], Tensor]
+
+
+@dataclass(frozen=True)
+class ImageScores:
+    """Scores of one image and of changed copies of it.
+
+    Parameters
+    ----------
+    before : float
+        Score of the unchanged image.
+    passes : ChangedPasses or None
+        Where only what changes is computed.
+    whole : callable
+        From images to scores, by whole passes.
+    score : callable
+        From logits to scores.
+    at_once : int
+        Changed copies in a minibatch.
+    """
+
+    before: float
+    passes: ChangedPasses | None
+    whole: Callable[[Tensor], Tensor]
+    score: Callable[[Tensor], Tensor]
+    at_once: int
+
+    def after(
+        self, change: Change, numbers: NDArray[np.int64], *, halo: Halo | None = None
+    ) -> NDArray[np.float64]:
+        """Return the scores of the copies with these numbers, ``(len(numbers),)``.
+
+        Parameters
+        ----------
+        change : callable
+            From numbers to changed copies ``(n, C, ...)``; called for a minibatch at a time.
+        numbers : (n,) array of int
+            Which changes.
+        halo : (int, int), optional
+            See :mod:`~counterstain.attribution.fast_forward`; without passes it makes no odds.
+        """
+        found = np.full(len(numbers), np.nan)
+        place = {int(number): index for index, number in enumerate(numbers)}
+        passes = self.passes if halo is None or not self.passes else self.passes.narrowed(halo)
+        for part in self._minibatches(numbers, passes):
+            if passes is None:
+                scores = self.whole(change(part))
+            else:
+                scores = self.score(passes.output(change(part), part))
+            found[[place[int(number)] for number in part]] = scores.double().cpu().numpy()
+        return found
+
+    def _minibatches(
+        self, numbers: NDArray[np.int64], passes: ChangedPasses | None
+    ) -> list[NDArray[np.int64]]:
+        if passes is None or not len(numbers):
+            return np.split(numbers, range(self.at_once, len(numbers), self.at_once))
+        return passes.reach.order(numbers, self.at_once)
+
+
+class Occluder:
+    """A network made ready for many passes of nearly the same image.
+
+    Parameters
+    ----------
+    model : Classifier, torch.nn.Module or callable
+        Takes ``(N, ...)``; a module is in evaluation mode already.
+    target_class, score, against
+        What is explained; see :func:`~counterstain.attribution.target.explained_score`.
+    at_once : int, optional
+        Changed copies in a minibatch; by default as many as pay and `memory_limit_mb` allows.
+    memory_limit_mb : float
+        Limit of the maps held at a time, in units of 2**20 bytes, estimated from one pass.
+
+    Notes
+    -----
+    The score of a traced network is compared with the network's own for each image; where they
+    differ, whole passes are used.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        target_class: int | str | None,
+        *,
+        score: ExplainedScore = "logit",
+        against: int | str | None = None,
+        at_once: int | None = None,
+        memory_limit_mb: float = 512.0,
+    ) -> None:
+        self._whole = explained_score(model, target_class, score=score, against=against)
+        target, other = (_index(model, name) for name in (target_class, against))
+        self._score = explained_score(_unchanged, target, score=score, against=other)
+        self._model, self._at_once, self._limit = model, at_once, memory_limit_mb * 2**20
+        self._program = _program_of(model)
+
+    def image(self, image: Tensor, low: NDArray[np.int64], high: NDArray[np.int64]) -> ImageScores:
+        """Return the scores of one image ``(C, ...)`` with rectangles ``(W, 2)`` changed.
+
+        The rectangles, rows and columns, are read only for images ``(C, H, W)``.
+        """
+        passes = self._passes(image, low, high)
+        before = float(self._whole(image[None])[0])
+        if passes is not None:
+            traced = float(self._score(passes.clean_output())[0])
+            if not abs(traced - before) <= _SAME * max(1.0, abs(before)):
+                passes = None
+        at_once = self._at_once or self._fitting(image, passes)
+        return ImageScores(before, passes, self._whole, self._score, at_once)
+
+    def _passes(
+        self, image: Tensor, low: NDArray[np.int64], high: NDArray[np.int64]
+    ) -> ChangedPasses | None:
+        if self._program is None or image.ndim != 3:
+            return None
+        return ChangedPasses(self._program, image[None], low, high)
+
+    def _fitting(self, image: Tensor, passes: ChangedPasses | None) -> int:
+        most = _AT_ONCE_CPU if image.device.type == "cpu" else _AT_ONCE_GPU
+        if passes is not None:
+            largest = max(value.nbytes for value in passes.clean)
+        else:
+            largest = _largest_map(self._model, self._whole, image)
+        return int(np.clip(self._limit / (_MAPS_AT_A_TIME * largest), 1, most))
+
+
+def _unchanged(logits: Tensor) -> Tensor:
+    return logits
+
+
+def _index(model: Model, name: int | str | None) -> int | str | None:
+    if isinstance(model, Classifier) and name is not None:
+        return model.class_index(name)
+    return name
+
+
+def _program_of(model: Model) -> LocalProgram | None:
+    module = model.model if isinstance(model, BackboneClassifier) else model
+    if isinstance(module, Classifier) or not isinstance(module, nn.Module):
+        return None
+    return local_program(module)
+
+
+def _largest_map(model: Model, whole: Callable[[Tensor], Tensor], image: Tensor) -> int:
+    """Return the bytes of the largest output of a layer for one image."""
+    sizes = [image.nbytes]
+    if not isinstance(model, nn.Module):
+        return 16 * image.nbytes
+
+    def note(_module: nn.Module, _inputs: object, output: object) -> None:
+        if isinstance(output, Tensor):
+            sizes.append(output.nbytes)
+
+    hooks = [module.register_forward_hook(note) for module in model.modules()]
+    try:
+        whole(image[None])
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return max(sizes)
