@@ -2,8 +2,9 @@
 
 Read from top to bottom: a screen is read, cut into crops, a network is trained a fold, every crop
 is scored by a network that never saw its well, the scores are summed up, counterfactuals and maps
-are made and judged, the whole is audited, and the report is written. Each stage reads what the one before wrote, so a stage can be
-repeated on a finished run, and a run that was killed goes on where it stopped.
+are made and judged, the whole is audited, and the report is written. Each stage reads what the one
+before wrote, so a stage can be repeated on a finished run, and a run that was killed goes on where
+it stopped.
 """
 
 from __future__ import annotations
