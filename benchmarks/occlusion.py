@@ -28,7 +28,7 @@ from scipy.stats import spearmanr
 from screens import bbbc013_screen, data_folder
 from torch import Tensor
 
-from counterstain.attribution.occlusion import occlusion
+from counterstain.attribution.sliding_occlusion import occlusion
 from counterstain.networks import build_network, load_network, save_network
 from counterstain.networks.base import Classifier
 from counterstain.plates import CropStore, read_screen, simulate_plate

@@ -72,7 +72,7 @@ def test_every_file_of_the_contract_is_there_and_nothing_half_written(finished: 
     assert not list(finished.rglob("*.tmp"))
     assert not list(finished.rglob("*.pkl"))
     record = json.loads((finished / "run.json").read_text())
-    assert set(record["stages"]) == {"crops", "train", "score", "explain", "report"}
+    assert set(record["stages"]) == {"crops", "train", "score", "explain", "audit", "report"}
     assert str(finished.parent) not in json.dumps(record)
 
 

@@ -7,8 +7,6 @@ speaks for the target class. Public names are loaded at first use.
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,12 +15,13 @@ if TYPE_CHECKING:
     from counterstain.attribution.gradients import saliency as saliency
     from counterstain.attribution.gradients import smooth_grad as smooth_grad
     from counterstain.attribution.integrated import integrated_gradients as integrated_gradients
-    from counterstain.attribution.occlusion import occlusion as occlusion
     from counterstain.attribution.occlusion_regions import RegionDrop as RegionDrop
     from counterstain.attribution.occlusion_regions import occlude_regions as occlude_regions
     from counterstain.attribution.share import InsideShares as InsideShares
     from counterstain.attribution.share import share_inside as share_inside
+    from counterstain.attribution.sliding_occlusion import occlusion as occlusion
     from counterstain.attribution.target import explained_score as explained_score
+    from counterstain.attribution.views import over_views as over_views
 
 _LAZY = {
     "InsideShares": "share",
@@ -32,7 +31,8 @@ _LAZY = {
     "grad_cam_plus_plus": "class_activation",
     "integrated_gradients": "integrated",
     "occlude_regions": "occlusion_regions",
-    "occlusion": "occlusion",
+    "occlusion": "sliding_occlusion",
+    "over_views": "views",
     "saliency": "gradients",
     "share_inside": "share",
     "smooth_grad": "gradients",
@@ -46,6 +46,7 @@ __all__ = [
     "integrated_gradients",
     "occlude_regions",
     "occlusion",
+    "over_views",
     "saliency",
     "share_inside",
     "smooth_grad",
@@ -56,14 +57,3 @@ def __getattr__(name: str) -> object:
     if name in _LAZY:
         return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-class _Package(ModuleType):
-    """Keeps the import of a module from hiding the function that has its name."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _LAZY and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

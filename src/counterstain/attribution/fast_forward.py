@@ -27,10 +27,12 @@ from counterstain.attribution.fast_forward_trace import LocalProgram
 
 __all__ = ["ChangedPasses", "Halo", "Reach"]
 
-# Places beyond a change's own footprint on fine maps, and on coarse ones.
-Halo: TypeAlias = tuple[int, int]
-# A map is coarse where a place stands for so many pixels or more.
-_COARSE = 16
+# Places beyond a change's own footprint on maps whose places stand for up to 2 pixels, for 4, for
+# 8, for 16, and for 32 or more.
+Halo: TypeAlias = tuple[int, ...]
+_COARSER = (4, 8, 16, 32)
+# Fewer changes than this do not fill a minibatch of their own.
+_FEWEST = 12
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Reach:
             hi = np.maximum.reduce([out[1] for out in outs])
             core = _footprint(step, *cores[step.inputs[0]], size)
             if halo is not None:
-                border = halo[int(sizes[0][0] >= _COARSE * size[0])]
+                border = halo[sum(sizes[0][0] >= pixels * size[0] for pixels in _COARSER)]
                 lo = np.maximum(lo, core[0] - border)
                 hi = np.minimum(hi, core[1] + border)
                 lo = np.minimum(lo, hi - 1)  # a footprint may miss what it reaches
@@ -78,8 +80,21 @@ class Reach:
     def order(self, numbers: NDArray[np.int64], at_once: int) -> list[NDArray[np.int64]]:
         """Put changes with rectangles of like size together, `at_once` in each minibatch.
 
-        All of a minibatch are computed at the size of its largest.
+        All of a minibatch are computed at the size of its largest. The last map, whose places cost
+        most, comes first; on the others the size is only kept alike.
         """
+        extents = self.high[-1, numbers] - self.low[-1, numbers]
+        sizes, group = np.unique(extents, axis=0, return_inverse=True)
+        found: list[NDArray[np.int64]] = []
+        waiting = numbers[:0]
+        for index in np.argsort(sizes.prod(axis=1), kind="stable"):
+            waiting = np.concatenate([waiting, numbers[group.ravel() == index]])
+            if len(waiting) >= min(at_once, _FEWEST):
+                found += self._alike(waiting, at_once)
+                waiting = numbers[:0]
+        return found + (self._alike(waiting, at_once) if len(waiting) else [])
+
+    def _alike(self, numbers: NDArray[np.int64], at_once: int) -> list[NDArray[np.int64]]:
         extents = self.high[:, numbers] - self.low[:, numbers]
         share = (extents / self.sizes[:, None]).sum(0)
         side = max(1, round(np.sqrt(at_once)))
@@ -126,9 +141,9 @@ class ChangedPasses:
         ``(1, C, H, W)``, unchanged; its maps are kept as long as this object is.
     low, high : (W, 2) array of int
         Rows and columns of the changed rectangles; high is exclusive.
-    halo : (int, int), optional
-        Cut rectangles off at so many places beyond the part's own footprint: on fine maps, and on
-        those where a place stands for 16 pixels or more, whose places cost most.
+    halo : tuple of 5 int, optional
+        Cut rectangles off at so many places beyond the part's own footprint: on maps whose places
+        stand for up to 2 pixels, for 4, for 8, for 16, and for 32 or more, which cost most.
     """
 
     def __init__(
@@ -248,13 +263,17 @@ class ChangedPasses:
 
 
 def _cut(values: Tensor, origins: NDArray[np.int64], size: NDArray[np.int64]) -> Tensor:
-    """Cut a rectangle out of each map, all of one size."""
-    height, width = int(size[0]), int(size[1])
-    cut = values.new_empty((len(values), values.shape[1], height, width))
-    cut = cut.contiguous(memory_format=torch.channels_last)
-    for index, (y, x) in enumerate(origins.tolist()):
-        cut[index] = values[index, :, y : y + height, x : x + width]
-    return cut
+    """Cut a rectangle out of each map, all of one size, channels last in memory."""
+    height, width = (int(edge) for edge in size)
+    n, channels, rows, columns = values.shape
+    of_map, of_channel, of_row, of_column = values.stride()
+    # Every place a rectangle can start at, as a view; indexing it copies the chosen ones at once.
+    every = values.as_strided(
+        (n, rows - height + 1, columns - width + 1, height, width, channels),
+        (of_map, of_row, of_column, of_row, of_column, of_channel),
+    )
+    y, x = torch.from_numpy(np.ascontiguousarray(origins.T)).to(values.device)
+    return every[torch.arange(n, device=values.device), y, x].permute(0, 3, 1, 2)
 
 
 def _cut_each(clean: Tensor, origins: NDArray[np.int64], size: NDArray[np.int64]) -> Tensor:
@@ -266,10 +285,15 @@ def _paste(frames: Tensor, values: Tensor, offsets: NDArray[np.int64]) -> None:
     """Lay each value over its frame at its offset; what hangs over is left out."""
     height, width = frames.shape[2:]
     rows, columns = values.shape[2:]
-    for index, (y, x) in enumerate(offsets.tolist()):
+    places, group = np.unique(offsets, axis=0, return_inverse=True)
+    for index, (y, x) in enumerate(places.tolist()):
         top, left = max(y, 0), max(x, 0)
         bottom, right = min(y + rows, height), min(x + columns, width)
-        if top < bottom and left < right:
-            frames[index, :, top:bottom, left:right] = values[
-                index, :, top - y : bottom - y, left - x : right - x
-            ]
+        if top >= bottom or left >= right:
+            continue
+        laid = values[:, :, top - y : bottom - y, left - x : right - x]
+        if len(places) == 1:
+            frames[:, :, top:bottom, left:right] = laid
+            continue
+        chosen = torch.from_numpy(np.flatnonzero(group == index)).to(frames.device)
+        frames[chosen, :, top:bottom, left:right] = laid[chosen]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from torch import Tensor, nn
 
 from counterstain.attribution.fast_forward import ChangedPasses, Halo
 from counterstain.attribution.fast_forward_trace import LocalProgram, local_program
+from counterstain.attribution.side_by_side import side_by_side
 from counterstain.attribution.target import ExplainedScore, Model, explained_score
 from counterstain.networks.backbone import BackboneClassifier
 from counterstain.networks.base import Classifier
@@ -18,7 +21,7 @@ from counterstain.networks.base import Classifier
 __all__ = ["ImageScores", "Occluder"]
 
 # Beyond these nothing is gained: the caches of a CPU are full, a GPU is busy.
-_AT_ONCE_CPU, _AT_ONCE_GPU = 32, 256
+_AT_ONCE_CPU, _AT_ONCE_GPU = 16, 256
 _MAPS_AT_A_TIME = 4.0
 _SAME = 1e-4
 
@@ -39,8 +42,8 @@ class ImageScores:
         From images to scores, by whole passes.
     score : callable
         From logits to scores.
-    at_once : int
-        Changed copies in a minibatch.
+    at_once, most : int
+        Changed copies in a minibatch: how many pay, and how many memory allows.
     """
 
     before: float
@@ -48,9 +51,15 @@ class ImageScores:
     whole: Callable[[Tensor], Tensor]
     score: Callable[[Tensor], Tensor]
     at_once: int
+    most: int
 
     def after(
-        self, change: Change, numbers: NDArray[np.int64], *, halo: Halo | None = None
+        self,
+        change: Change,
+        numbers: NDArray[np.int64],
+        *,
+        halo: Halo | None = None,
+        at_once: int | None = None,
     ) -> NDArray[np.float64]:
         """Return the scores of the copies with these numbers, ``(len(numbers),)``.
 
@@ -60,26 +69,36 @@ class ImageScores:
             From numbers to changed copies ``(n, C, ...)``; called for a minibatch at a time.
         numbers : (n,) array of int
             Which changes.
-        halo : (int, int), optional
+        halo : tuple of int, optional
             See :mod:`~counterstain.attribution.fast_forward`; without passes it makes no odds.
+        at_once : int, optional
+            Changed copies in a minibatch where rectangles are small; the usual limit still holds
+            for the whole maps of as many copies.
         """
         found = np.full(len(numbers), np.nan)
         place = {int(number): index for index, number in enumerate(numbers)}
         passes = self.passes if halo is None or not self.passes else self.passes.narrowed(halo)
-        for part in self._minibatches(numbers, passes):
-            if passes is None:
-                scores = self.whole(change(part))
-            else:
-                scores = self.score(passes.output(change(part), part))
-            found[[place[int(number)] for number in part]] = scores.double().cpu().numpy()
+        parts = self._minibatches(numbers, passes, at_once)
+        if passes is None:
+            scores = [self.whole(change(part)) for part in parts]
+        else:
+            near = passes
+            scores = side_by_side(
+                lambda part: self.score(near.output(change(part), part)),
+                parts,
+                near.clean[0].device,
+            )
+        for part, values in zip(parts, scores, strict=True):
+            found[[place[int(number)] for number in part]] = values.double().cpu().numpy()
         return found
 
     def _minibatches(
-        self, numbers: NDArray[np.int64], passes: ChangedPasses | None
+        self, numbers: NDArray[np.int64], passes: ChangedPasses | None, at_once: int | None
     ) -> list[NDArray[np.int64]]:
         if passes is None or not len(numbers):
             return np.split(numbers, range(self.at_once, len(numbers), self.at_once))
-        return passes.reach.order(numbers, self.at_once)
+        many = self.at_once if at_once is None else min(at_once, self.most)
+        return passes.reach.order(numbers, many)
 
 
 class Occluder:
@@ -129,8 +148,10 @@ class Occluder:
             traced = float(self._score(passes.clean_output())[0])
             if not abs(traced - before) <= _SAME * max(1.0, abs(before)):
                 passes = None
-        at_once = self._at_once or self._fitting(image, passes)
-        return ImageScores(before, passes, self._whole, self._score, at_once)
+        most = self._fitting(image, passes)
+        usual = _AT_ONCE_CPU if image.device.type == "cpu" else _AT_ONCE_GPU
+        at_once = self._at_once or min(most, usual)
+        return ImageScores(before, passes, self._whole, self._score, at_once, max(at_once, most))
 
     def _passes(
         self, image: Tensor, low: NDArray[np.int64], high: NDArray[np.int64]
@@ -140,12 +161,12 @@ class Occluder:
         return ChangedPasses(self._program, image[None], low, high)
 
     def _fitting(self, image: Tensor, passes: ChangedPasses | None) -> int:
-        most = _AT_ONCE_CPU if image.device.type == "cpu" else _AT_ONCE_GPU
+        """Return how many copies' largest maps fit the limit."""
         if passes is not None:
             largest = max(value.nbytes for value in passes.clean)
         else:
             largest = _largest_map(self._model, self._whole, image)
-        return int(np.clip(self._limit / (_MAPS_AT_A_TIME * largest), 1, most))
+        return max(1, int(self._limit / (_MAPS_AT_A_TIME * largest)))
 
 
 def _unchanged(logits: Tensor) -> Tensor:
@@ -158,11 +179,30 @@ def _index(model: Model, name: int | str | None) -> int | str | None:
     return name
 
 
+# Programs of models that are still there, each with the state of the weights it was made of.
+_PROGRAMS: WeakKeyDictionary[nn.Module, tuple[Any, LocalProgram | None]] = WeakKeyDictionary()
+
+
 def _program_of(model: Model) -> LocalProgram | None:
     module = model.model if isinstance(model, BackboneClassifier) else model
     if isinstance(module, Classifier) or not isinstance(module, nn.Module):
         return None
-    return local_program(module)
+    state = _state(module)
+    if state is None:
+        return local_program(module)
+    known = _PROGRAMS.get(module)
+    if known is None or known[0] != state:
+        known = (state, local_program(module))
+        _PROGRAMS[module] = known
+    return known[1]
+
+
+def _state(module: nn.Module) -> Any:
+    """Return what changes whenever a weight does; None where that cannot be told."""
+    values = [*module.parameters(), *module.buffers()]
+    if any(value.is_inference() for value in values):
+        return None
+    return tuple((value.data_ptr(), value._version) for value in values)
 
 
 def _largest_map(model: Model, whole: Callable[[Tensor], Tensor], image: Tensor) -> int:

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from counterstain.attribution.occlusion import Channels, channel_indices, check_limits
 from counterstain.attribution.occlusion_baseline import Baseline, baseline_images, inpainted
 from counterstain.attribution.occlusion_passes import Occluder
+from counterstain.attribution.sliding_occlusion import Channels, channel_indices, check_limits
 from counterstain.attribution.target import ExplainedScore, Model, as_it_was, check_inputs
 from counterstain.errors import InvalidInputError
 from counterstain.networks.base import Classifier

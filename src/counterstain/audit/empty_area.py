@@ -165,18 +165,21 @@ def _carried(look: EmptyAreaLook, seed: int) -> AuditCheck:
         )  # fmt: skip
     low = found.low if np.isfinite(found.low) else found.value
     status: Status = "green"
-    if found.value >= _AMBER_SHARE and low >= _AMBER_LOW:
+    if found.value >= _AMBER_SHARE:
         status = "red" if found.value >= _RED_SHARE and low >= _RED_LOW else "amber"
     what = {
         "green": "the network decides by the cells.",
+        "unsure": "too few wells or too little empty place to say more; add wells, or larger "
+        "crops.",
         "amber": "part of the decision rests on places without cells: look for haze, debris or "
         "uneven light that differs between the classes.",
         "red": "the network decides by places without cells: look for tags, debris or light that "
         "differ between the classes, and image both side by side.",
-    }[status]
+    }["unsure" if status == "amber" and low < _AMBER_LOW else status]
     return _check(
         name, status, found, "share",
-        f"Without any cell, {_part(found.value)} of the distance between the classes is left: "
+        f"Without any cell, {_part(found.value)} of the distance between the classes is left "
+        f"[{low:.0%}, {found.high:.0%}]: "
         + what,
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,8 +63,8 @@ def block_means(plane: NDArray[np.generic], block: int) -> FloatArray:
     height, width = (edge // block * block for edge in plane.shape[-2:])
     cut = plane[..., :height, :width].astype(np.float32, copy=False)
     # Sums of strided slices are several times faster than a mean over two axes.
-    rows = sum(cut[..., i::block, :] for i in range(block))
-    total = sum(rows[..., i::block] for i in range(block))  # type: ignore[index]
+    rows: Any = sum((cut[..., i::block, :] for i in range(block)), np.float32(0))
+    total: Any = sum((rows[..., i::block] for i in range(block)), np.float32(0))
     return np.asarray(total / np.float32(block * block), np.float32)
 
 

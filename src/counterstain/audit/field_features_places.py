@@ -7,6 +7,8 @@ every image.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,7 +25,7 @@ CORNER = 8
 _MOST_BLOCKS = 128
 
 
-def _tail(values: FloatArray) -> FloatArray:
+def _tail(values: NDArray[np.floating[Any]]) -> FloatArray:
     """Return -log of the share of values that are at least as large: mean 1 for continuous ones.
 
     Ties share the rank that says least.

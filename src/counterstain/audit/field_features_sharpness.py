@@ -34,7 +34,7 @@ def _window(height: int, width: int) -> NDArray[np.float32]:
 def band_centres() -> NDArray[np.float64]:
     """Return the mean squared frequency of each band, 1 / px², shape (len(BANDS) - 1,)."""
     low, high = np.array(BANDS[:-1]), np.array(BANDS[1:])
-    return (low**2 + high**2) / 2
+    return np.asarray((low**2 + high**2) / 2, np.float64)
 
 
 def band_powers(planes: NDArray[np.generic]) -> tuple[NDArray[np.float64], float]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from counterstain.audit.field_features import FieldFeatures, field_features
+from counterstain.audit.field_reading import FieldFeatures, field_features
 from counterstain.audit.probe import check_plates, check_shuffled, check_splits, make_probe
 from counterstain.audit.shortcut_checks import find_shortcuts
 from counterstain.audit.verdict import AuditCheck, AuditVerdict
@@ -73,7 +73,7 @@ def leakage_audit(
     Examples
     --------
     >>> import numpy as np
-    >>> from counterstain.audit.field_features import image_features
+    >>> from counterstain.audit.field_reading import image_features
     >>> rng = np.random.default_rng(0)
     >>> images = rng.normal(100, 5, (8, 1, 128, 128))
     >>> images[:4, :, :8, :8] = 250

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from counterstain.audit.field_features import FieldFeatures
+from counterstain.audit.field_reading import FieldFeatures
 from counterstain.audit.shortcut_focus import check_focus
 from counterstain.audit.shortcut_layout import check_layout, check_staining
 from counterstain.audit.shortcut_light import (

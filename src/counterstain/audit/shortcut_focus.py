@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from counterstain.audit.field_features import FieldFeatures
 from counterstain.audit.field_features_sharpness import band_centres
+from counterstain.audit.field_reading import FieldFeatures
 from counterstain.audit.shortcut_light import judge, sides_of
 from counterstain.audit.shortcut_tests import Shift, shift_of
 from counterstain.audit.verdict import AuditCheck

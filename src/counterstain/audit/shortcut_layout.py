@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from counterstain.audit.field_features import FieldFeatures
+from counterstain.audit.field_reading import FieldFeatures
 from counterstain.audit.shortcut_light import compared
 from counterstain.audit.shortcut_position import places_of
 from counterstain.audit.shortcut_tests import ALPHA
-from counterstain.audit.verdict import AuditCheck
+from counterstain.audit.verdict import AuditCheck, Status
 
 __all__ = ["check_layout", "check_staining", "confounded_with", "guess_by_place"]
 
@@ -171,7 +171,7 @@ def check_staining(features: FieldFeatures, confounded: bool) -> AuditCheck:
             sentence="Stains could not be compared by class: it needs two wells of each.",
         )  # fmt: skip
     limit = min(1.0, p * len(found)) <= ALPHA
-    status = ("red" if confounded else "amber") if limit else "green"
+    status: Status = ("red" if confounded else "amber") if limit else "green"
     size = 100 * abs(shift.value)
     sentence = (
         f"Cells of {name} differ in brightness by {size:.0f} % in all channels alike, which "

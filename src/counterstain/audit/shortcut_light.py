@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from counterstain.audit.field_features import FieldFeatures
+from counterstain.audit.field_reading import FieldFeatures
 from counterstain.audit.shortcut_tests import ALPHA, AMBER_FACTOR, Shift, shift_of
 from counterstain.audit.verdict import AuditCheck, Status
 
@@ -50,7 +50,7 @@ def compared(
 def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
     known = np.isfinite(values)
     with np.errstate(invalid="ignore"):
-        return np.where(known, values, 0).sum(axis=1) / known.sum(axis=1)
+        return np.asarray(np.where(known, values, 0).sum(axis=1) / known.sum(axis=1))
 
 
 def check_illumination(features: FieldFeatures) -> AuditCheck:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, stats
 
-from counterstain.audit.field_features import FieldFeatures
 from counterstain.audit.field_features_places import KINDS
+from counterstain.audit.field_reading import FieldFeatures
 
 __all__ = ["PlaceFound", "oddest_place"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from counterstain.audit.field_features import FieldFeatures
+from counterstain.audit.field_reading import FieldFeatures
 from counterstain.audit.shortcut_focus import blur_by_channel
 from counterstain.audit.shortcut_light import judge
 from counterstain.audit.shortcut_tests import GRADIENT_ALPHA, Shift, gradient_of
@@ -41,7 +41,7 @@ def places_of(wells: pd.DataFrame) -> pd.DataFrame:
     found: list[tuple[float, float]] = []
     for well in wells["Metadata_Well"]:
         try:
-            row, column = well_position(str(well))
+            row, column = map(float, well_position(str(well)))
         except (InvalidInputError, ValueError):
             row, column = np.nan, np.nan
         found.append((float(row), float(column)))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from counterstain.audit.field_features import FieldFeatures
+from counterstain.audit.field_reading import FieldFeatures
 from counterstain.audit.shortcut_focus import blur_by_channel
 from counterstain.audit.shortcut_layout import guess_by_place
 from counterstain.audit.shortcut_position import places_of

@@ -10,16 +10,27 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from counterstain.figures.attribution import draw_attribution_sheet as draw_attribution_sheet
+    from counterstain.figures.attribution import draw_channel_maps as draw_channel_maps
+    from counterstain.figures.attribution_gallery import (
+        draw_outcome_gallery as draw_outcome_gallery,
+    )
+    from counterstain.figures.audits import draw_checks as draw_checks
+    from counterstain.figures.audits import draw_inside_share as draw_inside_share
+    from counterstain.figures.audits import draw_sanity_matrix as draw_sanity_matrix
     from counterstain.figures.boundary import draw_boundary_plane as draw_boundary_plane
+    from counterstain.figures.cell_occlusion import draw_cell_occlusion as draw_cell_occlusion
     from counterstain.figures.composite import compose_channels as compose_channels
     from counterstain.figures.confusion import draw_confusion_matrix as draw_confusion_matrix
     from counterstain.figures.dose import draw_dose_curves as draw_dose_curves
     from counterstain.figures.effects import draw_effects as draw_effects
+    from counterstain.figures.faithfulness import draw_faithfulness as draw_faithfulness
     from counterstain.figures.faulty import draw_faulty_fields as draw_faulty_fields
     from counterstain.figures.generated import draw_morphs as draw_morphs
     from counterstain.figures.generated import draw_reconstructions as draw_reconstructions
     from counterstain.figures.generated import draw_samples as draw_samples
     from counterstain.figures.isosurface import draw_isosurface_strips as draw_isosurface_strips
+    from counterstain.figures.null_screen import draw_null_screen as draw_null_screen
     from counterstain.figures.plate_map import draw_plate_map as draw_plate_map
     from counterstain.figures.separation import draw_class_scores as draw_class_scores
     from counterstain.figures.separation import draw_control_scores as draw_control_scores
@@ -28,42 +39,59 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "compose_channels": "composite",
+    "draw_attribution_sheet": "attribution",
     "draw_boundary_plane": "boundary",
+    "draw_cell_occlusion": "cell_occlusion",
+    "draw_channel_maps": "attribution",
+    "draw_checks": "audits",
     "draw_class_scores": "separation",
     "draw_confusion_matrix": "confusion",
     "draw_control_scores": "separation",
     "draw_counterfactual_strips": "strips",
     "draw_dose_curves": "dose",
     "draw_effects": "effects",
+    "draw_faithfulness": "faithfulness",
     "draw_faulty_fields": "faulty",
+    "draw_inside_share": "audits",
     "draw_isosurface_strips": "isosurface",
     "draw_morphs": "generated",
+    "draw_null_screen": "null_screen",
+    "draw_outcome_gallery": "attribution_gallery",
     "draw_plate_map": "plate_map",
     "draw_reconstructions": "generated",
     "draw_samples": "generated",
+    "draw_sanity_matrix": "audits",
     "save_figure": "style",
 }
 __all__ = [
     "compose_channels",
+    "draw_attribution_sheet",
     "draw_boundary_plane",
+    "draw_cell_occlusion",
+    "draw_channel_maps",
+    "draw_checks",
     "draw_class_scores",
     "draw_confusion_matrix",
     "draw_control_scores",
     "draw_counterfactual_strips",
     "draw_dose_curves",
     "draw_effects",
+    "draw_faithfulness",
     "draw_faulty_fields",
+    "draw_inside_share",
     "draw_isosurface_strips",
     "draw_morphs",
+    "draw_null_screen",
+    "draw_outcome_gallery",
     "draw_plate_map",
     "draw_reconstructions",
     "draw_samples",
+    "draw_sanity_matrix",
     "save_figure",
 ]
 
 
 def __getattr__(name: str) -> object:
     if name in _LAZY:
-        module = importlib.import_module(f"counterstain.figures.{_LAZY[name]}")
-        return getattr(module, name)
+        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

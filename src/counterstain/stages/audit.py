@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from counterstain.audit.null_screen import NullScreen
+from counterstain.audit.null_training import NullScreen
 from counterstain.audit.verdict import AuditVerdict
 from counterstain.files import atomic_path, read_json, write_json
 from counterstain.plates.screen import Screen

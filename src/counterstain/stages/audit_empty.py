@@ -54,7 +54,8 @@ def audit_empty_areas(
     table = thin_wells(table, config.audit.crops_per_well)
     wells = group_wells(table)[0]
     classes = class_index(table, config.class_names)
-    looks, problems = [], []
+    looks: list[EmptyAreaLook] = []
+    problems: list[str] = []
     track, folds = listener.track("empty areas"), table["fold"].nunique()
     for number, (network, rows) in enumerate(held_out(folder, table, store, config)):
         ids = table["crop"].to_numpy(np.int64)[rows]

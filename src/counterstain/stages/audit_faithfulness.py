@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from counterstain.audit.faithfulness import FaithfulnessCurves, faithfulness
+from counterstain.audit.faithfulness_curves import FaithfulnessCurves, faithfulness
 from counterstain.audit.verdict import AuditCheck, AuditVerdict, Status
 from counterstain.config import ScreenConfig
 from counterstain.plates.store import CropStore

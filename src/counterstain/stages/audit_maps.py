@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from counterstain.attribution.share import share_inside
-from counterstain.audit.null_screen import NullScreen
+from counterstain.audit.null_training import NullScreen
 from counterstain.audit.verdict import AuditVerdict
 from counterstain.config import ScreenConfig
 from counterstain.plates.store import CropStore
@@ -54,11 +54,11 @@ class MapAudit:
 def no_maps(reason: str) -> MapAudit:
     """Return the audit of a run that has no maps, with the reason."""
     sentence = f"There are no maps to test: {reason}"
-    verdicts = (
+    sanity, faithful = (
         AuditVerdict(key, title, "unknown", "no maps", sentence, withholds=False)
         for key, title in (("sanity", "Sanity of maps"), ("faithfulness", "Faithfulness of maps"))
     )
-    return MapAudit(None, *verdicts, {})
+    return MapAudit(None, sanity, faithful, {})
 
 
 def audit_maps(

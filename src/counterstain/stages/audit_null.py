@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from counterstain.audit.null_screen import MIN_WELLS, NullScreen, null_screen
+from counterstain.audit.null_training import MIN_WELLS, NullScreen, null_screen
 from counterstain.audit.verdict import AuditCheck, AuditVerdict, Status
 from counterstain.config import ScreenConfig
 from counterstain.plates.class_rules import is_negative_control

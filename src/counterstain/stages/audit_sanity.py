@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from counterstain.audit.null_screen import NullScreen
+from counterstain.audit.null_training import NullScreen
 from counterstain.audit.randomisation import (
     RandomisationResult,
     label_randomisation_check,
@@ -109,7 +109,9 @@ def _labels(
 def _facts(
     shuffled: RandomisationResult, stable: StabilityResult, labels: RandomisationResult | None
 ) -> dict[str, Any]:
-    results = [shuffled, stable, *([labels] if labels is not None else [])]
+    results: list[RandomisationResult | StabilityResult] = [shuffled, stable]
+    if labels is not None:
+        results.append(labels)
     failed = [result for result in results if result.status == "fail"]
     unknown = all(result.status == "unknown" for result in results)
     return {

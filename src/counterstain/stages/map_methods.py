@@ -13,7 +13,7 @@ from torch import Tensor
 from counterstain.attribution.class_activation import grad_cam, grad_cam_plus_plus
 from counterstain.attribution.gradients import saliency, smooth_grad
 from counterstain.attribution.integrated import integrated_gradients
-from counterstain.attribution.occlusion import occlusion
+from counterstain.attribution.sliding_occlusion import occlusion
 from counterstain.attribution.views import over_views
 from counterstain.config import ScreenConfig
 

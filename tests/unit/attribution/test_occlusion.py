@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 from torch.nn import functional
 
-from counterstain.attribution.occlusion import occlusion
+from counterstain.attribution.sliding_occlusion import occlusion
 from counterstain.errors import InvalidInputError
 from counterstain.networks import build_network
 

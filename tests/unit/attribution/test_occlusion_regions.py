@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from counterstain.attribution.occlusion import occlusion
 from counterstain.attribution.occlusion_baseline import baseline_images, inpainted
 from counterstain.attribution.occlusion_regions import occlude_regions
+from counterstain.attribution.sliding_occlusion import occlusion
 from counterstain.errors import InvalidInputError
 
 

@@ -12,7 +12,7 @@ from scipy.sparse import lil_matrix
 from scipy.sparse.linalg import spsolve
 from torch import Tensor
 
-from counterstain.audit.faithfulness import faithfulness
+from counterstain.audit.faithfulness_curves import faithfulness
 from counterstain.audit.imputation import impute
 from counterstain.audit.reference_maps import edge_maps
 from counterstain.errors import InvalidInputError

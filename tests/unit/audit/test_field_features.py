@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from counterstain.audit.field_features import field_features, image_features
 from counterstain.audit.field_features_light import block_means, fit_background, signal_level
 from counterstain.audit.field_features_places import corner_patches, place_scores, pooled
 from counterstain.audit.field_features_sharpness import (
@@ -12,6 +11,7 @@ from counterstain.audit.field_features_sharpness import (
     band_powers,
     noise_products,
 )
+from counterstain.audit.field_reading import field_features, image_features
 from counterstain.errors import InvalidInputError
 from counterstain.plates import read_screen, simulate_plate
 

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from scipy import ndimage
 
-from counterstain.audit.field_features import image_features
+from counterstain.audit.field_reading import image_features
 from counterstain.audit.leakage import leakage_audit
 from counterstain.audit.verdict import AuditCheck, AuditVerdict, worst_status
 from counterstain.errors import InvalidInputError

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from counterstain.audit.null_claims import null_claims
-from counterstain.audit.null_screen import halve_wells, null_screen
+from counterstain.audit.null_halvings import null_claims
+from counterstain.audit.null_training import halve_wells, null_screen
 from counterstain.errors import InvalidInputError
 from counterstain.training.device import choose_machine
 from counterstain.training.loop import FitSettings

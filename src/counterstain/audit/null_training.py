@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from counterstain.audit.null_claims import NullClaims, null_claims
+from counterstain.audit.null_halvings import NullClaims, null_claims
 from counterstain.errors import InvalidInputError
 from counterstain.networks.base import Classifier
 from counterstain.statistics import is_at_chance

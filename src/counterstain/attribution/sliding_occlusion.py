@@ -65,8 +65,9 @@ def occlusion(
     channels : {"together", "each"}, int, str, or sequence of them
         Cover all channels at once, each alone (a map for each), or only these, at once.
     mode : {"exact", "fast"}
-        ``"fast"`` approximates: far effects of a window are cut off, and windows are left out
-        where their neighbours agree. The order of the places is kept, not every number.
+        ``"fast"`` approximates: far effects of a window are cut off or, for models that cannot be
+        traced, windows are left out where their neighbours agree. The order of the places is kept,
+        not every number.
     score : {"logit", "log_odds"}
         See :func:`~counterstain.attribution.target.explained_score`.
     against : int, str or None

@@ -1,0 +1,122 @@
+"""Minibatches of augmented crops of labelled fields, groups of fields in given shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from counterstain.errors import InvalidInputError
+from counterstain.training.segmenter_augment import (
+    AugmentSettings,
+    LabelledField,
+    change_light,
+    random_crop,
+    with_effectors,
+)
+from counterstain.training.segmenter_targets import segmentation_targets
+
+__all__ = ["EFFECTORS", "CropStream", "median_diameter"]
+
+EFFECTORS = "effectors"
+"""The group that stands for crops put together of two fields."""
+
+_TARGET_DIAMETER = (18.0, 28.0)  # pixels of the network
+_EFFECTOR_SHARE = (0.35, 0.6)
+_UNKNOWN_DIAMETER = 20.0
+
+
+def median_diameter(labels: NDArray[np.int32]) -> float:
+    """Return the median diameter of objects, as circles of their areas, pixels; NaN without any.
+
+    Examples
+    --------
+    >>> round(median_diameter(np.ones((4, 4), np.int32)), 2)
+    4.51
+    """
+    areas = np.bincount(labels.ravel())[1:]
+    areas = areas[areas > 0]
+    return float(2 * np.sqrt(np.median(areas) / np.pi)) if areas.size else float("nan")
+
+
+class CropStream:
+    """Draw minibatches without end.
+
+    Parameters
+    ----------
+    fields : sequence of LabelledField
+        One at least.
+    augment : AugmentSettings
+        Size of crops, and how much they differ from the fields.
+    shares : mapping of str to float
+        How often each group is drawn; empty: every field evenly. The group ``"effectors"`` stands
+        for crops put together of two fields of which only channel 0 was imaged: the nuclei of the
+        one are targets, those of the other are shrunk to be effectors and shine in channel 1.
+    minibatch : int
+        Crops a minibatch.
+    seed : int
+        Makes the minibatches repeat.
+
+    Raises
+    ------
+    InvalidInputError
+        If `shares` names an unknown group, or ``"effectors"`` without fields to make them of.
+    """
+
+    def __init__(
+        self,
+        fields: Sequence[LabelledField],
+        augment: AugmentSettings,
+        shares: Mapping[str, float],
+        minibatch: int,
+        seed: int,
+    ) -> None:
+        self._augment = augment
+        self._minibatch = minibatch
+        self._generator = np.random.default_rng(seed)
+        self._groups: dict[str, list[LabelledField]] = {}
+        for field in fields:
+            self._groups.setdefault(field.group, []).append(field)
+        self._two = [f for f in fields if len(f.image) > 1 and not f.image[1:].any()]
+        known = {*self._groups, *([EFFECTORS] if self._two else [])}
+        chosen = dict(shares) or {name: float(len(group)) for name, group in self._groups.items()}
+        if set(chosen) - known or min(chosen.values()) < 0 or sum(chosen.values()) <= 0:
+            raise InvalidInputError(
+                f"`shares` must give numbers from 0 on to groups of {sorted(known)}; got {chosen}: "
+                "correct the names ('effectors' needs fields whose second channel is empty)."
+            )
+        self._names = list(chosen)
+        self._shares = np.array(list(chosen.values())) / sum(chosen.values())
+
+    def draw(self) -> tuple[Tensor, Tensor]:
+        """Return images ``(N, C, size, size)`` and targets ``(N, 2, size, size)``."""
+        images, targets = [], []
+        for name in self._generator.choice(self._names, self._minibatch, p=self._shares):
+            if name == EFFECTORS:
+                image, labels = self._put_together()
+            else:
+                image, labels = random_crop(
+                    self._any(self._groups[str(name)]), self._augment, self._generator
+                )
+            images.append(change_light(image, self._augment, self._generator))
+            targets.append(segmentation_targets(labels))
+        return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(targets))
+
+    def _any(self, fields: list[LabelledField]) -> LabelledField:
+        return fields[self._generator.integers(len(fields))]
+
+    def _put_together(self) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        wide = self._generator.uniform(*_TARGET_DIAMETER)
+        narrow = wide * self._generator.uniform(*_EFFECTOR_SHARE)
+        image, labels = self._of_diameter(wide)
+        others, _ = self._of_diameter(narrow)
+        return with_effectors(image, others, self._augment, self._generator), labels
+
+    def _of_diameter(self, wanted: float) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        field = self._any(self._two)
+        found = median_diameter(field.labels)
+        scale = wanted / (found if np.isfinite(found) else _UNKNOWN_DIAMETER) / field.scale
+        return random_crop(field, self._augment, self._generator, scale)

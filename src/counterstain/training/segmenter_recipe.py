@@ -1,0 +1,117 @@
+"""A segmenter's recipe on disk: all that is needed to train it again, as TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from counterstain.errors import InvalidInputError, MissingFileError
+from counterstain.masks.instances import InstanceSettings
+from counterstain.masks.unet import UNetSegmenter
+from counterstain.masks.unet_network import WIDTHS
+from counterstain.training.segmenter import SegmenterSettings
+from counterstain.training.segmenter_augment import AugmentSettings
+
+__all__ = ["SegmenterRecipe", "read_recipe"]
+
+
+@dataclass(frozen=True, slots=True)
+class SegmenterRecipe:
+    """What a segmenter is and how it is trained.
+
+    Parameters
+    ----------
+    channels : tuple of str
+        Image channels.
+    widths : tuple of int
+        Channels a level of the network.
+    settings : SegmenterSettings
+        Training, augmentation and seed.
+    scale : dict of str to float
+        Magnification of each group of fields; 1 for groups that are not named.
+    instances : InstanceSettings
+        How maps become objects.
+    """
+
+    channels: tuple[str, ...]
+    widths: tuple[int, ...] = WIDTHS
+    settings: SegmenterSettings = field(default_factory=SegmenterSettings)
+    scale: dict[str, float] = field(default_factory=dict)
+    instances: InstanceSettings = field(default_factory=InstanceSettings)
+
+    def segmenter(self) -> UNetSegmenter:
+        """Make the segmenter, with fresh weights."""
+        return UNetSegmenter(
+            self.channels,
+            widths=self.widths,
+            instances=self.instances,
+            seed=self.settings.seed,
+        )
+
+
+def read_recipe(path: Path | str) -> SegmenterRecipe:
+    r"""Read a recipe.
+
+    Parameters
+    ----------
+    path : Path or str
+        TOML with the tables ``network``, ``training``, ``augment``, ``scale`` and ``instances``;
+        what is left out keeps its default, but for ``network.channels``.
+
+    Raises
+    ------
+    MissingFileError
+        If there is no such file.
+    InvalidInputError
+        If it is no TOML, a key is unknown, or the channels are missing.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "recipe.toml"
+    >>> _ = file.write_text('[network]\nchannels = ["DNA"]\n[training]\nsteps = 5\n')
+    >>> read_recipe(file).settings.steps
+    5
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise MissingFileError(f"{file} must be a recipe; there is no such file: correct the path.")
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"{file} must be TOML; {error}: correct it there.") from error
+    _check_keys(file, "", content, {"seed", "network", "training", "augment", "scale", "instances"})
+    network = content.get("network", {})
+    _check_keys(file, "network", network, {"channels", "widths"})
+    if not network.get("channels"):
+        raise InvalidInputError(
+            f"{file}: `network.channels` must name the image channels; it is missing: add it."
+        )
+    training = _known(file, "training", content, SegmenterSettings)
+    augment = AugmentSettings(**_known(file, "augment", content, AugmentSettings))
+    return SegmenterRecipe(
+        channels=tuple(network["channels"]),
+        widths=tuple(network.get("widths", WIDTHS)),
+        settings=SegmenterSettings(
+            **{**training, "augment": augment, "seed": content.get("seed", 0)}
+        ),
+        scale=dict(content.get("scale", {})),
+        instances=InstanceSettings(**_known(file, "instances", content, InstanceSettings)),
+    )
+
+
+def _known(file: Path, table: str, content: dict[str, Any], kind: type[Any]) -> dict[str, Any]:
+    given = dict(content.get(table, {}))
+    _check_keys(file, table, given, {item.name for item in fields(kind)} - {"augment", "seed"})
+    return given
+
+
+def _check_keys(file: Path, table: str, given: dict[str, Any], known: set[str]) -> None:
+    unknown = sorted(set(given) - known)
+    if unknown:
+        where = f"`{table}`" if table else "the recipe"
+        raise InvalidInputError(
+            f"{file}: {where} must hold keys of {sorted(known)}; got {unknown}: correct the name."
+        )

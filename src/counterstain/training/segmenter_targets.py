@@ -1,0 +1,69 @@
+"""What a segmenter learns to draw: where objects are, and how deep inside one a pixel lies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from counterstain.errors import InvalidInputError
+
+__all__ = ["segmentation_targets"]
+
+
+def segmentation_targets(labels: NDArray[Any]) -> NDArray[np.float32]:
+    """Turn a label image into the two maps a U-Net is trained on.
+
+    Parameters
+    ----------
+    labels : (H, W) array of int
+        0 background, one number an object.
+
+    Returns
+    -------
+    (2, H, W) array of float32
+        Foreground, 0 or 1; and the distance to the edge of the own object (touching neighbours
+        have an edge between them) as a share of the largest one within the object, 0 to 1.
+
+    Raises
+    ------
+    InvalidInputError
+        If the labels are no two-dimensional integers.
+
+    Examples
+    --------
+    >>> labels = np.zeros((7, 7), np.uint16)
+    >>> labels[1:6, 1:6] = 3
+    >>> foreground, distance = segmentation_targets(labels)
+    >>> float(foreground.sum()), (3 * distance[3]).tolist()
+    (25.0, [0.0, 1.0, 2.0, 3.0, 2.0, 1.0, 0.0])
+    """
+    if labels.ndim != 2 or labels.dtype.kind not in "iu":
+        raise InvalidInputError(
+            f"`labels` must be (H, W) integers; got {labels.shape} {labels.dtype}: pass instance "
+            "labels, 0 for background."
+        )
+    foreground = labels > 0
+    if not foreground.any():
+        return np.zeros((2, *labels.shape), np.float32)
+    depth = ndimage.distance_transform_edt(np.pad(_inside(labels), 1, mode="edge"))[1:-1, 1:-1]
+    depth = np.where(foreground, depth + 1, 0).astype(np.float32)
+    deepest = np.zeros(int(labels.max()) + 1, np.float32)
+    np.maximum.at(deepest, labels.ravel(), depth.ravel())
+    share = depth / np.maximum(deepest[labels], 1)
+    return np.stack([foreground.astype(np.float32), np.where(foreground, share, 0)])
+
+
+def _inside(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Pixels whose four neighbours all belong to the same object."""
+    same = labels > 0
+    for axis in (0, 1):
+        differs = np.diff(labels, axis=axis) != 0
+        first = [slice(None), slice(None)]
+        second = [slice(None), slice(None)]
+        first[axis], second[axis] = slice(None, -1), slice(1, None)
+        same[tuple(first)] &= ~differs
+        same[tuple(second)] &= ~differs
+    return np.asarray(same)
