@@ -112,6 +112,51 @@ def test_counterfactuals_carry_their_error_and_reach_their_goal(finished: Path) 
     assert pictures["original"].shape == pictures["counterfactual"].shape
 
 
+AUDITS = ["chance", "leakage", "empty_area", "sanity", "faithfulness", "null_screen"]
+
+
+def test_every_audit_is_made_and_none_is_red_on_a_clean_plate(finished: Path) -> None:
+    audits = metrics_of(finished)["audits"]
+    assert [audit["key"] for audit in audits] == AUDITS
+    statuses = {audit["key"]: audit["status"] for audit in audits}
+    assert "red" not in statuses.values(), statuses
+    assert statuses["chance"] == "green"
+    checks = pd.read_parquet(finished / "tables" / "audits.parquet")
+    assert set(checks["audit"]) == set(AUDITS)
+    assert checks["sentence"].str.len().min() > 10
+    page = (finished / "report" / "index.html").read_text(encoding="utf-8")
+    assert all(f'id="audit-{key}"' in page for key in AUDITS)
+
+
+def test_maps_are_signed_finite_and_of_networks_that_never_saw_the_well(finished: Path) -> None:
+    maps = np.load(finished / "attributions.npz")
+    methods = maps["methods"].tolist()
+    assert methods == ["saliency", "integrated_gradients", "grad_cam", "occlusion"]
+    for name in methods:
+        values = maps[f"map_{name}"]
+        assert values.shape == maps["images"].shape
+        assert np.isfinite(values).all()
+        assert (values < 0).any()
+        assert (values > 0).any()
+    assert (maps["target"] == maps["called"]).all()
+    right = maps["outcome"] == "right"
+    assert (right == (maps["source"] == maps["called"])).all()
+    shares = metrics_of(finished)["attribution"]["methods"]
+    inside = {name: shares[name]["inside_cells"]["value"] for name in methods}
+    assert sum(share >= 0.85 for share in inside.values()) >= 2, inside
+
+
+def test_removed_compartments_have_drops_and_empty_ones_have_none(finished: Path) -> None:
+    table = pd.read_parquet(finished / "tables" / "cell_occlusion.parquet")
+    assert set(table["region"]) == {"nucleus", "cytoplasm", "neighbours", "background"}
+    assert set(table["channel"]) == {"DNA", "cytoplasm", "mitochondria", "all"}
+    nuclei = table[table["region"] == "nucleus"]
+    assert nuclei["drop"].notna().all()
+    gone = table["score_before"] - table["score_after"]
+    np.testing.assert_allclose(table["drop"].dropna(), gone.dropna(), atol=1e-6)
+    assert not table.loc[table["drop"].isna(), "flips"].any()
+
+
 def test_tables_keep_every_well_and_faulty_field(screen: Path, finished: Path) -> None:
     truth = json.loads((screen.parent / "truth.json").read_text())
     wells = pd.read_parquet(finished / "tables" / "wells.parquet")
@@ -164,7 +209,7 @@ def test_a_killed_run_resumes_to_the_same_tables(
 def test_a_stage_can_be_repeated(screen: Path, finished: Path, tmp_path: Path) -> None:
     out = tmp_path / "RUN"
     shutil.copytree(finished, out)
-    for verb in ("score", "explain"):
+    for verb in ("score", "explain", "audit"):
         assert call([verb, str(screen), "--out", str(out)]) == 0
     assert_same_tables(finished, out)
     assert call(["report", str(out)]) == 0

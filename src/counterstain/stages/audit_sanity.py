@@ -19,6 +19,7 @@ from counterstain.audit.randomisation import (
 from counterstain.audit.stability import StabilityResult, stability_check
 from counterstain.audit.verdict import AuditCheck, AuditVerdict, Status
 from counterstain.config import ScreenConfig
+from counterstain.errors import InvalidInputError
 from counterstain.networks.base import Classifier
 from counterstain.networks.checkpoint import load_network
 from counterstain.plates.store import CropStore
@@ -62,13 +63,28 @@ def audit_sanity(
     methods = map_methods(config, store.shape[2], places.background, quick=True)
     listener.say("Testing the sanity of maps.")
     seed = config.run.seed
-    shuffled = randomisation_check(network, images, target, methods, seed=seed, draws=1)
-    stable = stability_check(network, images, target, methods, seed=seed)
+    try:
+        shuffled = randomisation_check(network, images, target, methods, seed=seed, draws=1)
+        stable = stability_check(network, images, target, methods, seed=seed)
+    except InvalidInputError as error:
+        # Too few crops to test on; the run goes on, and the maps are marked as untested.
+        return _untested(methods, error.problems[0])
     labels = _labels(network, images, target, methods, null)
     found = {name: _facts(shuffled[name], stable[name], labels.get(name)) for name in methods}
     checks = [_check(name, facts) for name, facts in found.items()]
     passed = sum(check.status == "green" for check in checks)
     return _verdict(checks, passed), found
+
+
+def _untested(
+    methods: Mapping[str, MapMethod], reason: str
+) -> tuple[AuditVerdict, dict[str, dict[str, Any]]]:
+    numbers = dict.fromkeys(("cascading", "independent", "label_randomised", "stability"))
+    found = {name: {"status": "unknown", "reason": reason} | numbers for name in methods}
+    verdict = AuditVerdict(
+        "sanity", _TITLE, "unknown", "not made", f"Not tested: {reason}", withholds=False
+    )
+    return verdict, found
 
 
 def _verdict(checks: list[AuditCheck], passed: int) -> AuditVerdict:
@@ -121,6 +137,11 @@ def _facts(
         "independent": _number(shuffled.independent),
         "label_randomised": None if labels is None else _number(labels.cascading),
         "stability": _number(stable.stability),
+        "by_test": {
+            "cascading": shuffled.status,
+            "label_randomised": "" if labels is None else labels.status,
+            "stability": stable.status,
+        },
         "stages": [
             {"mode": s.mode, "stage": s.stage, "similarity": _number(s.similarity)}
             for s in shuffled.stages

@@ -83,7 +83,7 @@ def sanity_figure(data: RunData, book: FigureBook) -> PageFigure | None:
         verdict = str(sanity.get("status") or "unknown")
         values[name] = {"verdict": math.nan} | {_SANITY[k]: v for k, v in numbers.items()}
         statuses[name] = {"verdict": verdict} | {
-            _SANITY[k]: _sanity_status(k, v) for k, v in numbers.items()
+            _SANITY[k]: _sanity_status(k, v, sanity) for k, v in numbers.items()
         }
     figure = draw_sanity_matrix(
         pd.DataFrame.from_dict(values, orient="index"),
@@ -103,7 +103,11 @@ def sanity_figure(data: RunData, book: FigureBook) -> PageFigure | None:
     return book.add("audit_sanity", figure, caption=caption, alt=f"{alt}.")
 
 
-def _sanity_status(key: str, number: float) -> str:
+def _sanity_status(key: str, number: float, content: Mapping[str, Any]) -> str:
+    """Return the verdict of one test: as the audit gave it, else by its limit."""
+    given = (content.get("by_test") or {}).get(key)
+    if given:
+        return str(given)
     if not math.isfinite(number):
         return ""
     alike = number >= SANITY_LIMITS[key]
@@ -112,7 +116,7 @@ def _sanity_status(key: str, number: float) -> str:
 
 def _limit_words(key: str) -> str:
     which = "below" if key == "stability" else "from"
-    return f"fails {which} {SANITY_LIMITS[key]:.2f}"
+    return f"limit: {which} {SANITY_LIMITS[key]:.2f}"
 
 
 def faithfulness_figure(data: RunData, book: FigureBook) -> PageFigure | None:
