@@ -204,7 +204,7 @@ class AttributionConfig(Section):
         "occlusion",
     )
     views: int = Field(default=8, ge=1, le=8)
-    """Maps are averaged over this many turned or mirrored views; occlusion over a quarter."""
+    """Maps are averaged over this many turned or mirrored views; those of occlusion are not."""
     window: int | None = Field(default=None, ge=1)
     """Side of an occluded square in pixels; a fifth of a crop where not given."""
     stride: int | None = Field(default=None, ge=1)
@@ -218,7 +218,7 @@ class AttributionConfig(Section):
 class AuditConfig(Section):
     """How explanations and classifiers are audited."""
 
-    crops: int = Field(default=12, ge=2)
+    crops: int = Field(default=8, ge=2)
     """Crops on which sanity and faithfulness of maps are tested."""
     crops_per_well: int = Field(default=12, ge=1)
     """Crops a well that are shown without cells and on other backgrounds."""

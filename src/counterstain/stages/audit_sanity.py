@@ -60,12 +60,15 @@ def audit_sanity(
     ids = evenly_spaced(ids[called == target], config.audit.crops)
     network, _ = load_network(folder.models / f"fold_{fold}", channels=store.channels)
     images = torch.from_numpy(store.scaled(ids))
-    methods = map_methods(config, store.shape[2], places.background, quick=True)
+    # Compared are maps of one view, of the network itself; that maps follow the image is asked of
+    # those that are shown, averaged over views.
+    methods = map_methods(config, store.shape[2], places.background, quick=True, views=1)
+    shown = map_methods(config, store.shape[2], places.background, quick=True)
     listener.say("Testing the sanity of maps.")
     seed = config.run.seed
     try:
         shuffled = randomisation_check(network, images, target, methods, seed=seed, draws=1)
-        stable = stability_check(network, images, target, methods, seed=seed)
+        stable = stability_check(network, images, target, shown, seed=seed)
     except InvalidInputError as error:
         # Too few crops to test on; the run goes on, and the maps are marked as untested.
         return _untested(methods, error.problems[0])

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import tifffile
 
 from counterstain.errors import InvalidInputError
 from counterstain.files import atomic_path, write_json, write_text
@@ -28,6 +26,7 @@ from counterstain.plates.simulate.coculture_truth import (
 )
 from counterstain.plates.simulate.design import draw_compounds, rows_and_columns
 from counterstain.plates.simulate.faults import FAULTS
+from counterstain.plates.simulate.out_folder import free_folder, write_plane
 from counterstain.plates.simulate.variation import PlateEffects, draw_plate_effects
 from counterstain.plates.wells import row_name
 
@@ -139,25 +138,13 @@ def simulate_coculture(
     else:
         given["contact_rates"] = dict(contact_rates)
     simulation = _Simulation(CocultureSettings(**given))
-    folder = _free_folder(Path(out))
+    folder = free_folder(Path(out))
     with atomic_path(folder) as temporary:
         for done in simulation.write_images(temporary):
             if progress is not None:
                 progress(done, simulation.n_fields)
         simulation.write_tables(temporary)
     return folder / "screen.toml"
-
-
-def _free_folder(out: Path) -> Path:
-    folder = out.resolve()
-    if folder.exists() and not folder.is_dir():
-        raise InvalidInputError(f"`out` must be a new folder; {out} is a file: choose another.")
-    if folder.is_dir() and any(folder.iterdir()):
-        raise InvalidInputError(
-            f"`out` must be a new or empty folder; {out} holds files already: choose another, or "
-            "empty it."
-        )
-    return folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,9 +242,9 @@ class _Simulation:
     ) -> None:
         stem = f"{plate} - {row_name(well.row)} - {well.column + 1:02d}"
         for token, pixels in zip(TOKENS, drawn.pixels, strict=True):
-            _write_tiff(folder / "images" / f"{stem}(fld {site} wv {token}).tif", pixels)
+            write_plane(folder / "images" / f"{stem}(fld {site} wv {token}).tif", pixels)
         if self.settings.truth_masks:
-            _write_tiff(folder / "truth_masks" / f"{plate}_{well.well}_s{site}.tif", drawn.labels)
+            write_plane(folder / "truth_masks" / f"{plate}_{well.well}_s{site}.tif", drawn.labels)
         self.book.add_field(plate, well, site, drawn)
 
     def write_tables(self, folder: Path) -> None:
@@ -283,15 +270,3 @@ def _well_light(
         "tilt_x": plate.background_tilt_x,
         "vignette_centre": plate.vignette_centre,
     }
-
-
-def _write_tiff(path: Path, pixels: npt.NDArray[np.uint16]) -> None:
-    tifffile.imwrite(
-        path,
-        pixels,
-        compression="zlib",
-        compressionargs={"level": 1},
-        photometric="minisblack",
-        metadata=None,
-        software=False,
-    )

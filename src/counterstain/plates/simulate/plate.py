@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import tifffile
 
 from counterstain.errors import InvalidInputError
 from counterstain.files import atomic_path, write_json, write_text
@@ -19,6 +18,7 @@ from counterstain.plates.simulate.design import (
     rows_and_columns,
 )
 from counterstain.plates.simulate.field import draw_field
+from counterstain.plates.simulate.out_folder import free_folder, write_plane
 from counterstain.plates.simulate.phenotypes import CHANNELS, TOXIC, find_phenotype
 from counterstain.plates.simulate.settings import SimulationSettings
 from counterstain.plates.simulate.truth import TruthBook, plate_map, screen_toml
@@ -129,7 +129,7 @@ def simulate_plate(
         background_tilt=background_tilt,
     )
     simulation = _Simulation(settings)
-    folder = _free_folder(Path(out))
+    folder = free_folder(Path(out))
     with atomic_path(folder) as temporary:
         (temporary / "images").mkdir(parents=True)
         for done in simulation.write_images(temporary / "images"):
@@ -137,18 +137,6 @@ def simulate_plate(
                 progress(done, simulation.n_fields)
         simulation.write_tables(temporary)
     return folder / "screen.toml"
-
-
-def _free_folder(out: Path) -> Path:
-    folder = out.resolve()
-    if folder.exists() and not folder.is_dir():
-        raise InvalidInputError(f"`out` must be a new folder; {out} is a file: choose another.")
-    if folder.is_dir() and any(folder.iterdir()):
-        raise InvalidInputError(
-            f"`out` must be a new or empty folder; {out} holds files already: choose another, or "
-            "empty it."
-        )
-    return folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,11 +236,4 @@ class _Simulation:
 
 def _write_channels(images: Path, stem: str, pixels: npt.NDArray[np.uint16]) -> None:
     for channel, plane in zip(CHANNELS, pixels, strict=True):
-        tifffile.imwrite(
-            images / f"{stem}_{channel}.tif",
-            plane,
-            compression="zlib",
-            compressionargs={"level": 1},
-            metadata=None,
-            software=False,
-        )
+        write_plane(images / f"{stem}_{channel}.tif", plane)
