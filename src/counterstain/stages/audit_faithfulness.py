@@ -23,6 +23,7 @@ __all__ = ["audit_faithfulness"]
 
 _TITLE = "Faithfulness of maps"
 _REFERENCES = ("random", "edges")
+_STEPS = 6
 # For deletion less is better.
 _MEASURES = {"insertion": 1.0, "deletion": -1.0, "road": 1.0}
 
@@ -83,6 +84,7 @@ def _measure(
             crops.targets[chosen].tolist(),
             {name: maps[chosen] for name, maps in crops.maps.items()},
             seed=config.run.seed,
+            steps=_STEPS,
             baseline=[float(level) for level in places.background],
         )
         for name, curve in curves.items():

@@ -28,7 +28,8 @@ from counterstain.types import Estimate
 
 __all__ = ["MapAudit", "audit_maps", "no_maps"]
 
-_CROPS_FOR_EACH_TESTED = 4
+# One crop a well is mapped, of this many wells for each crop that methods are tested on.
+_CROPS_FOR_EACH_TESTED = 2
 
 
 @dataclass(frozen=True, slots=True)
