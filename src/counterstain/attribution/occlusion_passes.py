@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -117,8 +118,8 @@ class Occluder:
 
     Notes
     -----
-    The score of a traced network is compared with the network's own for each image; where they
-    differ, whole passes are used.
+    The score of a traced network is compared with the network's own, once for each state of its
+    weights; where they differ, whole passes are used.
     """
 
     def __init__(
@@ -135,7 +136,7 @@ class Occluder:
         target, other = (_index(model, name) for name in (target_class, against))
         self._score = explained_score(_unchanged, target, score=score, against=other)
         self._model, self._at_once, self._limit = model, at_once, memory_limit_mb * 2**20
-        self._program = _program_of(model)
+        self._traced = _traced(model)
 
     def image(self, image: Tensor, low: NDArray[np.int64], high: NDArray[np.int64]) -> ImageScores:
         """Return the scores of one image ``(C, ...)`` with rectangles ``(W, 2)`` changed.
@@ -143,11 +144,15 @@ class Occluder:
         The rectangles, rows and columns, are read only for images ``(C, H, W)``.
         """
         passes = self._passes(image, low, high)
-        before = float(self._whole(image[None])[0])
+        before = math.nan
         if passes is not None:
-            traced = float(self._score(passes.clean_output())[0])
-            if not abs(traced - before) <= _SAME * max(1.0, abs(before)):
+            before = float(self._score(passes.clean_output())[0])
+        if passes is None or not self._traced.trusted:
+            whole = float(self._whole(image[None])[0])
+            if passes is not None and not abs(before - whole) <= _SAME * max(1.0, abs(whole)):
                 passes = None
+            self._traced.trusted = passes is not None
+            before = whole
         most = self._fitting(image, passes)
         usual = _AT_ONCE_CPU if image.device.type == "cpu" else _AT_ONCE_GPU
         at_once = self._at_once or min(most, usual)
@@ -156,9 +161,9 @@ class Occluder:
     def _passes(
         self, image: Tensor, low: NDArray[np.int64], high: NDArray[np.int64]
     ) -> ChangedPasses | None:
-        if self._program is None or image.ndim != 3:
+        if self._traced.program is None or image.ndim != 3:
             return None
-        return ChangedPasses(self._program, image[None], low, high)
+        return ChangedPasses(self._traced.program, image[None], low, high)
 
     def _fitting(self, image: Tensor, passes: ChangedPasses | None) -> int:
         """Return how many copies' largest maps fit the limit."""
@@ -179,22 +184,29 @@ def _index(model: Model, name: int | str | None) -> int | str | None:
     return name
 
 
-# Programs of models that are still there, each with the state of the weights it was made of.
-_PROGRAMS: WeakKeyDictionary[nn.Module, tuple[Any, LocalProgram | None]] = WeakKeyDictionary()
+@dataclass
+class _Traced:
+    """A traced network, the state of the weights it was made of, and whether it was checked."""
+
+    state: Any
+    program: LocalProgram | None
+    trusted: bool = False
 
 
-def _program_of(model: Model) -> LocalProgram | None:
+# Of models that are still there.
+_TRACED: WeakKeyDictionary[nn.Module, _Traced] = WeakKeyDictionary()
+
+
+def _traced(model: Model) -> _Traced:
     module = model.model if isinstance(model, BackboneClassifier) else model
     if isinstance(module, Classifier) or not isinstance(module, nn.Module):
-        return None
+        return _Traced(None, None)
     state = _state(module)
-    if state is None:
-        return local_program(module)
-    known = _PROGRAMS.get(module)
-    if known is None or known[0] != state:
-        known = (state, local_program(module))
-        _PROGRAMS[module] = known
-    return known[1]
+    known = _TRACED.get(module)
+    if known is None or state is None or known.state != state:
+        known = _Traced(state, local_program(module))
+        _TRACED[module] = known
+    return known
 
 
 def _state(module: nn.Module) -> Any:
