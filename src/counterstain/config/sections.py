@@ -224,7 +224,7 @@ class AuditConfig(Section):
     """Crops a well that are shown without cells and on other backgrounds."""
     null_steps: int | None = Field(default=None, ge=0)
     """Training steps of each of the two networks of the null screen; where not given, so many that
-    both take a twelfth of the training. 0 leaves the null screen out."""
+    both take a sixteenth of the training. 0 leaves the null screen out."""
     batch_column: str | None = None
     """Column of the plate map that names the acquisition batch, where there is one."""
 

@@ -22,8 +22,8 @@ from counterstain.training.device import choose_machine
 __all__ = ["judge_null", "screen_nothing"]
 
 _CROPS_A_WELL = 150
-# The two null networks together take a twelfth of the steps of the real ones.
-_SHARE_OF_STEPS = 1 / 24
+# The two null networks together take a sixteenth of the steps of the real ones.
+_SHARE_OF_STEPS = 1 / 32
 _FEWEST_STEPS = 20
 _KEY, _TITLE = "null_screen", "Null screen"
 # p <= 0.02 comes in 3 to 6 % of screens without any effect; red needs much more than that.
