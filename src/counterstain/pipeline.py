@@ -149,22 +149,11 @@ def run(
     try:
         this.do("crops")
     except InvalidInputError:
-        # Nothing was made of this screen: the folder is free for the mended one.
-        folder.run_json.unlink()
-        _remove_empty(folder.root)
+        this.record.discard()
         raise
     for stage in STAGES[1:]:
         this.do(stage)
     return folder
-
-
-def _remove_empty(root: Path) -> None:
-    """Remove a folder that holds nothing but empty folders; leave any other."""
-    if any(path.is_file() for path in root.rglob("*")):
-        return
-    for path in sorted(root.rglob("*"), reverse=True):
-        path.rmdir()
-    root.rmdir()
 
 
 def _crop_size(screen: Screen) -> int:

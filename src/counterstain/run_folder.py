@@ -22,6 +22,11 @@ TABLES = (
     "boundary",
     "cell_occlusion",
     "audits",
+    "overlap",
+    "overlap_patches",
+    "overlap_wells",
+    "overlap_treatments",
+    "overlap_latents",
 )
 
 
@@ -51,6 +56,16 @@ class RunFolder:
     def crops(self) -> Path:
         """Pixel store."""
         return self.root / "crops.zarr"
+
+    @property
+    def patches(self) -> Path:
+        """Pixel store of the patches of a co-culture."""
+        return self.root / "patches.zarr"
+
+    @property
+    def masked_patches(self) -> Path:
+        """The same patches with everything outside of the masks removed."""
+        return self.root / "patches_masked.zarr"
 
     @property
     def metrics(self) -> Path:

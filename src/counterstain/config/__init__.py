@@ -1,5 +1,6 @@
 """The schema of ``screen.toml``: its sections, and the whole file."""
 
+from counterstain.config.overlap import IMAGE_KINDS, OverlapConfig
 from counterstain.config.screen import ScreenConfig, read_config
 from counterstain.config.sections import (
     AttributionConfig,
@@ -18,6 +19,7 @@ from counterstain.config.sections import (
 )
 
 __all__ = [
+    "IMAGE_KINDS",
     "AttributionConfig",
     "AuditConfig",
     "ClassRule",
@@ -28,6 +30,7 @@ __all__ = [
     "MethodName",
     "ModelConfig",
     "OracleConfig",
+    "OverlapConfig",
     "QualityConfig",
     "RunConfig",
     "ScreenConfig",

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
+from counterstain.config.overlap import OverlapConfig
 from counterstain.config.sections import (
     AttributionConfig,
     AuditConfig,
@@ -43,6 +44,7 @@ class ScreenConfig(Section):
     counterfactual: CounterfactualConfig = CounterfactualConfig()
     attribution: AttributionConfig = AttributionConfig()
     audit: AuditConfig = AuditConfig()
+    overlap: OverlapConfig = OverlapConfig()
     run: RunConfig = RunConfig()
 
     @model_validator(mode="after")
@@ -55,12 +57,32 @@ class ScreenConfig(Section):
                 raise ValueError(
                     f"`{where}` must be one of {list(self.images.channels)}; got {name!r}"
                 )
+        self._overlap_known()
         window, size = self.attribution.window, self.crops.size
         if window is not None and window > size and self.crops.kind != "fields":
             raise ValueError(
                 f"`attribution.window` must be at most the crop's {size} px; got {window}"
             )
         return self
+
+    def _overlap_known(self) -> None:
+        overlap = self.overlap
+        for name in overlap.channels or ():
+            if name not in self.images.channels:
+                raise ValueError(
+                    f"`overlap.channels` must be two of {list(self.images.channels)}; got {name!r}"
+                )
+        if overlap.channels is not None and len(set(overlap.channels)) < 2:
+            raise ValueError(
+                f"`overlap.channels` must be two different channels; got {overlap.channels[0]!r} "
+                "twice"
+            )
+        for key in ("negative", "positive"):
+            name = getattr(overlap, key)
+            if name is not None and name not in self.classes:
+                raise ValueError(
+                    f"`overlap.{key}` must be one of the classes {list(self.classes)}; got {name!r}"
+                )
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -166,5 +188,16 @@ def _absolute(config: ScreenConfig, folder: Path) -> ScreenConfig:
         update={
             "images": images.model_copy(update=update),
             "layout": layout.model_copy(update={"table": table}),
+            "overlap": _absolute_overlap(config.overlap, folder),
         }
     )
+
+
+def _absolute_overlap(overlap: OverlapConfig, folder: Path) -> OverlapConfig:
+    update: dict[str, Any] = {
+        name: (folder / value).resolve()
+        for name in ("labels_root", "readout")
+        if (value := getattr(overlap, name)) is not None
+    }
+    update["weights"] = tuple((folder / path).resolve() for path in overlap.weights)
+    return overlap.model_copy(update=update)

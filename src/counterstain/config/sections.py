@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 __all__ = [
     "AttributionConfig",
     "AuditConfig",
+    "Budget",
     "ClassRule",
     "CounterfactualConfig",
     "CropsConfig",
@@ -50,6 +51,10 @@ MethodName = Literal[
     "occlusion",
 ]
 """Attribution methods by name."""
+
+
+Budget = Annotated[Annotated[float, Field(gt=0)] | None, BeforeValidator(_seconds)]
+"""A duration in seconds, or as "10 min"; None where nothing was said."""
 
 
 class Section(BaseModel):
@@ -233,7 +238,7 @@ class RunConfig(Section):
     """What holds for the whole run."""
 
     seed: int = Field(default=0, ge=0)
-    budget: Annotated[float | None, BeforeValidator(_seconds)] = Field(default=None, gt=0)
+    budget: Budget = None
     """Time for training all folds, in seconds on the reference machine."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     counterfactual_wells: int = Field(default=8, ge=1)

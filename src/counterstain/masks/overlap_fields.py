@@ -21,6 +21,9 @@ from counterstain.masks.overlap_patches import FAULTY_STATES, patch_overlaps
 
 __all__ = ["FieldMasks", "FieldOverlap", "measure_field", "measure_fields"]
 
+_SHIFTS, _FEWEST_SHIFTS = 48, 12
+_SMALL_PX = 512 * 512
+
 
 @dataclass(frozen=True)
 class FieldMasks:
@@ -182,13 +185,22 @@ def _whole_columns(
     return {key: math.nan if item is None else item for key, item in (observed | row).items()}
 
 
+def _contact_shifts(n_pixels: int) -> int:
+    """Choose how many shifts: a large field shifts so many cells at once that it needs fewer."""
+    return int(np.clip(_SHIFTS * _SMALL_PX / n_pixels, _FEWEST_SHIFTS, _SHIFTS))
+
+
 def _contact_columns(
     labels: Sequence[NDArray[Any]], distance_px: float, null: Null, reach: float
 ) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UndefinedStatisticWarning)
         found = excess_contacts(
-            *labels, distance_px=distance_px, null=null, reach_px=reach
+            *labels,
+            distance_px=distance_px,
+            null=null,
+            reach_px=reach,
+            n_shifts=_contact_shifts(labels[0].size),
         ).to_json()
     observed = found.pop("observed")
     row = {key: observed[key] for key in observed if key not in ("reason", "distance_px")}

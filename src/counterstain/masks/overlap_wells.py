@@ -42,8 +42,8 @@ def overlap_by_well(
         A row a well, wells without any good field too: `n_fields`, `n_faulty_fields`, areas summed
         over good fields and `iou`, `dice`, `share_a`, `share_b` from the sums, so that a field
         counts by its cells; `iou_above_chance` and the others against chance as means over good
-        fields, weighted by the area of a; sums of contacts where they were counted; `reason` where
-        the overlap is NaN.
+        fields, weighted by the area of a; sums of contacts, and shares of them, where they were
+        counted; `reason` where the overlap is NaN.
 
     Raises
     ------
@@ -93,7 +93,19 @@ def _pooled(group: pd.DataFrame) -> dict[str, Any]:
     }
     row |= {name: _weighted(good, name) for name in _MEANS if name in good}
     row |= {name: int(good[name].fillna(0).sum()) for name in _SUMS if name in good}
+    if "n_a" in row:
+        row |= _contact_shares(row)
     return row | {"reason": reason}
+
+
+def _contact_shares(row: dict[str, Any]) -> dict[str, float]:
+    n_a, n_b = row["n_a"], row["n_b"]
+    return {
+        "share_a_touching": row["a_touching"] / n_a if n_a else math.nan,
+        "share_b_touching": row["b_touching"] / n_b if n_b else math.nan,
+        "contacts_per_a": row["pairs"] / n_a if n_a else math.nan,
+        "contacts_per_b": row["pairs"] / n_b if n_b else math.nan,
+    }
 
 
 def _weighted(rows: pd.DataFrame, name: str) -> float:

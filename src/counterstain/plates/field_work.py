@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,10 @@ from counterstain.plates.images import read_field
 from counterstain.plates.nuclei import find_nuclei
 from counterstain.plates.quality import measure_quality, quality_columns
 
-__all__ = ["WorkedField", "work_field", "work_fields"]
+__all__ = ["WorkedField", "in_order", "work_field", "work_fields"]
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,6 @@ def work_fields(
 ) -> Iterator[WorkedField]:
     """Work on fields in a few threads; they come out in the order of `rows`.
 
-    Only a handful are under way at a time, so that memory does not grow with their number.
-
     Parameters
     ----------
     rows : sequence of mapping
@@ -99,11 +100,38 @@ def work_fields(
     WorkedField
         One for each row.
     """
+    return in_order(lambda row: work_field(row, config), rows, threads)
+
+
+def in_order(work: Callable[[_T], _R], items: Iterable[_T], threads: int = 2) -> Iterator[_R]:
+    """Work on items in a few threads, and give the results in the order of the items.
+
+    Only a handful are under way at a time, so that memory does not grow with their number.
+
+    Parameters
+    ----------
+    work : callable
+        Done to each item.
+    items : iterable
+        What to work on.
+    threads : int
+        Items worked on at the same time.
+
+    Yields
+    ------
+    object
+        One result for each item.
+
+    Examples
+    --------
+    >>> list(in_order(abs, [-1, 2, -3]))
+    [1, 2, 3]
+    """
     with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[WorkedField]] = deque()
+        waiting: deque[Future[_R]] = deque()
         try:
-            for row in rows:
-                waiting.append(pool.submit(work_field, row, config))
+            for item in items:
+                waiting.append(pool.submit(work, item))
                 if len(waiting) > threads:
                     yield waiting.popleft().result()
             while waiting:

@@ -21,9 +21,9 @@ from counterstain.plates.class_rules import is_negative_control
 from counterstain.plates.crop_table import write_crop_table
 from counterstain.plates.crops import Crops
 from counterstain.plates.field_work import work_fields
-from counterstain.plates.images import read_field
+from counterstain.plates.plate_scale import PlateCounts, table_records
 from counterstain.plates.quality import flag_faulty
-from counterstain.plates.scaling import Histograms, PixelScaling
+from counterstain.plates.scaling import PixelScaling
 from counterstain.plates.splits import assign_folds, choose_group
 from counterstain.plates.store import CropWriter
 from counterstain.run_folder import RunFolder
@@ -154,22 +154,20 @@ class _Writing:
         done, total = 0, len(self._rows)
         for index, plate in enumerate(self._plates):
             rows = self._rows[self._rows["Metadata_Plate"] == plate]
-            dtypes = rows.loc[rows["readable"], "dtype"].unique()
-            dtype = np.result_type(np.uint8, *(np.dtype(name) for name in dtypes))
-            counts = {kind: Histograms(len(self._screen.channels), dtype) for kind in (True, False)}
+            counts = PlateCounts(plate, self._screen.channels, rows)
             measured = []
-            records = _records(rows)
+            records = table_records(rows)
             worked = work_fields(records, self._screen.config)
             for row, field in zip(records, worked, strict=True):
                 measured.append(field.measures)
                 if field.pixels is not None:
-                    counts[row["is_control"]].add(field.pixels)
+                    counts.add(field.pixels, is_control=row["is_control"])
                 self._append(field.crops, index)
                 done += 1
                 if progress is not None:
                     progress(done, total)
             table = pd.DataFrame(measured, index=rows.index)
-            self._judge(plate, rows.drop(columns="problem").join(table), counts)
+            self._judge(rows.drop(columns="problem").join(table), counts)
 
     def _append(self, crops: Crops | None, plate: int) -> None:
         if crops is None:
@@ -178,31 +176,12 @@ class _Writing:
         self._writer.append(crops.pixels, crops.nuclei, plate=plate)
         self.places.append((crops.y, crops.x))
 
-    def _judge(self, plate: str, rows: pd.DataFrame, counts: dict[bool, Histograms]) -> None:
+    def _judge(self, rows: pd.DataFrame, counts: PlateCounts) -> None:
         """Flag the fields of a plate, then scale by the controls that are left."""
-        fields = flag_faulty(rows, self._screen.config.quality)
+        config = self._screen.config
+        fields = flag_faulty(rows, config.quality)
         self._fields.append(fields)
-        readable = fields["problem"] == ""
-        for kind in (True, False):
-            of_kind = fields[readable & (fields["is_control"] == kind)]
-            if of_kind["faulty"].all():
-                continue
-            for row in _records(of_kind[of_kind["faulty"]]):
-                counts[kind].remove(read_field(row, len(self._screen.channels)))
-            break
-        else:
-            kind = bool(fields.loc[readable, "is_control"].any())
-        if not kind:
-            self._notes.append(
-                f"Plate {plate}: no usable field of a negative control; intensities are scaled by "
-                "the other fields of the plate."
-            )
-        if counts[kind].n_pixels == 0:
-            n = len(self._screen.channels)
-            self._limits.append((np.zeros(n), np.ones(n)))
-            return
-        percentiles = self._screen.config.crops.percentiles
-        low, high, notes = counts[kind].limits(plate, self._screen.channels, percentiles)
+        low, high, notes = counts.limits(fields, config.crops.percentiles)
         self._limits.append((low, high))
         self._notes.extend(notes)
 
@@ -239,7 +218,3 @@ class _Writing:
         }
         low, high = (np.stack(limit) for limit in zip(*self._limits, strict=True))
         self._writer.close(attrs, PixelScaling(self._plates, low, high))
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]

@@ -23,6 +23,11 @@ from counterstain.run_folder import RunFolder
 __all__ = ["RUN_FORMAT", "RunRecord", "open_run"]
 
 RUN_FORMAT = 1
+_PATHS = {
+    "images": ("root", "load_data", "ome_zarr"),
+    "layout": ("table",),
+    "overlap": ("labels_root", "readout", "weights"),
+}
 _PACKAGES = ("counterstain", "numpy", "pandas", "scikit-image", "scikit-learn", "scipy", "timm",
              "torch", "zarr")  # fmt: skip
 
@@ -67,6 +72,16 @@ class RunRecord:
         """Write the file."""
         write_json(self.folder.run_json, self.content)
 
+    def discard(self) -> None:
+        """Give the folder of a run free of which nothing was made, for the mended screen."""
+        self.folder.run_json.unlink()
+        root = self.folder.root
+        if any(path.is_file() for path in root.rglob("*")):
+            return
+        for path in sorted(root.rglob("*"), reverse=True):
+            path.rmdir()
+        root.rmdir()
+
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time a stage and mark it done if it ends well."""
@@ -109,14 +124,20 @@ def _config_content(screen: Screen) -> dict[str, Any]:
     """Return the configuration without this machine's folders."""
     content: dict[str, Any] = screen.config.model_dump(mode="json")
     home = screen.path.resolve().parent
-    for section, keys in (("images", ("root", "load_data", "ome_zarr")), ("layout", ("table",))):
+    for section, keys in _PATHS.items():
         for key in keys:
             value = content[section].get(key)
-            if value is not None:
-                path = Path(value)
-                inside = path.is_relative_to(home)
-                content[section][key] = (path.relative_to(home) if inside else path).as_posix()
+            if isinstance(value, list):
+                content[section][key] = [_from_home(path, home) for path in value]
+            elif value is not None:
+                content[section][key] = _from_home(value, home)
     return content
+
+
+def _from_home(path: str, home: Path) -> str:
+    absolute = Path(path)
+    inside = absolute.is_relative_to(home)
+    return (absolute.relative_to(home) if inside else absolute).as_posix()
 
 
 def _start(screen: Screen) -> dict[str, Any]:
