@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from counterstain.errors import InvalidInputError
+from counterstain.masks.overlap_readout import read_readout
 from counterstain.plates.screen import Screen, read_screen
 from counterstain.report.build import build_report
 from counterstain.run_folder import RunFolder
@@ -76,6 +77,9 @@ def overlap(
     screen, folder = read_screen(config), RunFolder(Path(out))
     for note in screen.notes:
         heard.say(f"note: {note}")
+    if screen.config.overlap.readout is not None:
+        # Minutes before it is needed: what is wrong with it is said now.
+        read_readout(screen.config.overlap.readout, screen.config.overlap.readout_column)
     fresh = not folder.run_json.is_file()
     record = open_run(screen, folder, resume=not fresh)
     if not resume:
@@ -93,4 +97,3 @@ def overlap(
             raise
     build_report(folder)
     return folder
-
