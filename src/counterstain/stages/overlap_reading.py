@@ -27,6 +27,7 @@ __all__ = ["group_column", "interaction", "quiet", "read_crowding", "read_groups
 
 _TREATMENT = ["Metadata_Compound", "Metadata_Concentration"]
 _STEPS = 41
+_CROWDED = ("iou", "iou_above_chance", "share_a", "share_a_above_chance")
 
 
 @contextmanager
@@ -123,23 +124,22 @@ def read_crowding(config: ScreenConfig, fields: pd.DataFrame) -> list[dict[str, 
     Returns
     -------
     list of dict
-        One a class: wells, and Spearman's correlations of plain IoU and of IoU above chance with
-        the number of cells, over the means of wells.
+        One a class: wells, and Spearman's correlations with the number of cells, over the means
+        of wells: of plain IoU and share of the first kind, and of both above chance. IoU also
+        depends on how many cells of one kind there are for each of the other; the share does not.
     """
     good = fields[(fields["fault"] == "") & fields["iou"].notna()]
     good = good.assign(cells=good["n_a"] + good["n_b"])
     rows = []
     for name in config.class_names:
         own = good[good["class_name"] == name]
-        means = own.groupby(["Metadata_Plate", "Metadata_Well"])[
-            ["cells", "iou", "iou_above_chance"]
-        ].mean()
+        means = own.groupby(["Metadata_Plate", "Metadata_Well"])[["cells", *_CROWDED]].mean()
         means = means.dropna()
         rows.append(
             {"group": name, "n_wells": len(means)}
             | {
                 column: rank_correlation(means["cells"], means[column]).to_json()
-                for column in ("iou", "iou_above_chance")
+                for column in _CROWDED
             }
         )
     return rows
