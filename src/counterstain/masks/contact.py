@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from counterstain.masks.contact_pixels import (
     LabelArray,
-    as_labels,
     check_distance,
     disc_offsets,
     near,
+    numbered_labels,
 )
 from counterstain.masks.mask_overlap import check_pair
 from counterstain.statistics.inputs import warn_undefined
@@ -142,8 +142,8 @@ def contacts(
     (1, 1, 1, 0.5)
     """
     check_distance(distance_px)
-    a, n_a = as_labels(labels_a, "labels_a")
-    b, n_b = as_labels(labels_b, "labels_b")
+    a, n_a = numbered_labels(labels_a, "labels_a")
+    b, n_b = numbered_labels(labels_b, "labels_b")
     check_pair(a, b, ("labels_a", "labels_b"))
     pairs, weight = touching_pairs(a, b, distance_px)
     a_touching, b_touching = (len(np.unique(pairs[:, k])) for k in range(2))

@@ -19,7 +19,7 @@ from scipy import ndimage
 from counterstain.errors import InvalidInputError
 from counterstain.masks.chance_shift import Null, default_reach, local_offsets, torus_offsets
 from counterstain.masks.contact import Contacts, contacts
-from counterstain.masks.contact_pixels import LabelArray, as_labels, disc_offsets, near
+from counterstain.masks.contact_pixels import LabelArray, disc_offsets, near, numbered_labels
 
 __all__ = ["ExcessContacts", "excess_contacts"]
 
@@ -131,7 +131,7 @@ def excess_contacts(
     observed = contacts(labels_a, labels_b, distance_px=distance_px)
     if observed.reason:
         return ExcessContacts(observed, null=null, reason=observed.reason)
-    a, b = (as_labels(x, n)[0] for x, n in ((labels_a, "labels_a"), (labels_b, "labels_b")))
+    a, b = (numbered_labels(x, n)[0] for x, n in ((labels_a, "labels_a"), (labels_b, "labels_b")))
     if null == "torus":
         offsets = torus_offsets(n_shifts, a.shape)
     else:

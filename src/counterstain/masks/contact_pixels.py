@@ -12,7 +12,14 @@ from scipy import ndimage
 from counterstain.errors import InvalidInputError
 from counterstain.masks.mask_overlap import as_mask
 
-__all__ = ["LabelArray", "as_labels", "check_distance", "disc_offsets", "near", "shifted_slices"]
+__all__ = [
+    "LabelArray",
+    "check_distance",
+    "disc_offsets",
+    "near",
+    "numbered_labels",
+    "shifted_slices",
+]
 
 LabelArray = NDArray[np.int64]
 
@@ -20,7 +27,7 @@ _FEW = 3.0  # pixels up to which a few shifts beat a distance transform
 _FARTHEST = 20.0
 
 
-def as_labels(labels: NDArray[Any], argument: str) -> tuple[LabelArray, int]:
+def numbered_labels(labels: NDArray[Any], argument: str) -> tuple[LabelArray, int]:
     """Return labels renumbered 1 to n, and n.
 
     Parameters
@@ -43,7 +50,7 @@ def as_labels(labels: NDArray[Any], argument: str) -> tuple[LabelArray, int]:
 
     Examples
     --------
-    >>> as_labels(np.array([[0, 7, 7, 3]]), "labels_a")
+    >>> numbered_labels(np.array([[0, 7, 7, 3]]), "labels_a")
     (array([[0, 2, 2, 1]]), 2)
     """
     array = np.asarray(labels)
