@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from counterstain.errors import InvalidInputError, UndefinedStatisticWarning
 from counterstain.masks.contact import contacts
 from counterstain.masks.contact_excess import excess_contacts
-from counterstain.masks.contact_pixels import as_labels, near
+from counterstain.masks.contact_pixels import near, numbered_labels
 
 IntArray = NDArray[np.int64]
 
@@ -65,7 +65,7 @@ def test_which_kind_comes_first_does_not_matter() -> None:
 
 def test_labels_may_be_large_and_far_between() -> None:
     labels = np.array([[0, 4_000_000_000, 5]], np.uint32)
-    renumbered, count = as_labels(labels, "labels_a")
+    renumbered, count = numbered_labels(labels, "labels_a")
     assert (renumbered.tolist(), count) == ([[0, 2, 1]], 2)
 
 
