@@ -25,9 +25,10 @@ from counterstain.figures.style import (
 )
 from counterstain.plates.wells import plate_shape, row_name, well_position
 
-__all__ = ["draw_plate_map", "score_limit"]
+__all__ = ["EMPTY_WELL", "draw_plate_map", "draw_well", "frame_plate", "mark_well", "score_limit"]
 
-_EMPTY = "#eef0f2"
+EMPTY_WELL = "#eef0f2"
+"""Colour of a well that has no value."""
 _RGBA = tuple[float, float, float, float]
 
 
@@ -94,21 +95,22 @@ def draw_plate_map(
     height = pitch * n_rows + (0.9 if len(names) <= 6 else 1.3)
     figure = Figure(figsize=(PAGE_WIDTH_IN, max(height, 1.8)), layout="constrained")
     axes = figure.add_subplot()
-    _frame(axes, n_rows, n_columns)
+    frame_plate(axes, n_rows, n_columns)
     letters, size = class_letters(names), float(np.clip(pitch * 72 * 0.42, 5, 10))
     for record in wells.to_dict("records"):
         row, column = well_position(str(record["Metadata_Well"]))
         colour = _colour({str(k): v for k, v in record.items()}, names, end)
         hatch = "//////" if not record["n_fields"] else None
-        _well(axes, row, column, colour, hatch)
-        _mark(axes, (row, column), letters.get(str(record["class_name"])), colour, hatch, size)
+        draw_well(axes, row, column, colour, hatch)
+        mark_well(axes, (row, column), letters.get(str(record["class_name"])), colour, hatch, size)
     if two:
         _score_bar(figure, axes, names, end)
     _legend(figure, wells, names, letters)
     return figure
 
 
-def _frame(axes: Axes, n_rows: int, n_columns: int) -> None:
+def frame_plate(axes: Axes, n_rows: int, n_columns: int) -> None:
+    """Draw the empty places of a plate, rows lettered and columns numbered."""
     axes.set_xlim(-0.6, n_columns - 0.4)
     axes.set_ylim(n_rows - 0.4, -0.6)
     axes.set_aspect("equal")
@@ -146,12 +148,13 @@ def _colour(record: dict[str, Any], names: list[str], end: float) -> _RGBA | Non
     return red, green, blue, 1.0
 
 
-def _well(axes: Axes, row: int, column: int, colour: _RGBA | None, hatch: str | None) -> None:
-    look = {"facecolor": colour or _EMPTY, "edgecolor": "#b3bcc5", "lw": 0.6, "hatch": hatch}
+def draw_well(axes: Axes, row: int, column: int, colour: _RGBA | None, hatch: str | None) -> None:
+    """Fill a well with a colour (grey where it has none) and a hatch."""
+    look = {"facecolor": colour or EMPTY_WELL, "edgecolor": "#b3bcc5", "lw": 0.6, "hatch": hatch}
     axes.add_patch(_box(row, column, **look))
 
 
-def _mark(
+def mark_well(
     axes: Axes,
     place: tuple[int, int],
     letter: str | None,
@@ -159,6 +162,7 @@ def _mark(
     hatch: str | None,
     size: float,
 ) -> None:
+    """Write a letter on a well; cross a well that has neither a colour nor a hatch."""
     row, column = place
     if colour is None and hatch is None:
         line = np.array([-0.26, 0.26])
@@ -194,11 +198,11 @@ def _legend(figure: Figure, wells: pd.DataFrame, names: list[str], letters: dict
         handles.append(Patch(facecolor=colours[name], edgecolor="none"))
         labels.append(f"{letters[name]}  {name}")
     if (wells["n_fields"] == 0).any():
-        handles.append(Patch(facecolor=_EMPTY, edgecolor="#b3bcc5", hatch="//////"))
+        handles.append(Patch(facecolor=EMPTY_WELL, edgecolor="#b3bcc5", hatch="//////"))
         labels.append("no image")
     score = "logit" if len(names) == 2 else f"prob_{names[0]}"
     if (wells[score].isna() & (wells["n_fields"] > 0)).any():
-        handles.append(Patch(facecolor=_EMPTY, edgecolor=GREY))
+        handles.append(Patch(facecolor=EMPTY_WELL, edgecolor=GREY))
         labels.append("×  imaged, no score")
     columns = min(len(handles), 4 if max(map(len, labels)) > 22 else 6)
     figure.legend(

@@ -21,6 +21,8 @@ from counterstain.report.sections.doses import doses_chapter
 from counterstain.report.sections.faulty import faulty_chapter
 from counterstain.report.sections.generated import generated_chapter
 from counterstain.report.sections.limits import limits_chapter
+from counterstain.report.sections.overlap import overlap_chapter
+from counterstain.report.sections.overlap_answer import overlap_answer
 from counterstain.report.sections.plate import plate_chapter
 from counterstain.report.sections.run_chapter import run_chapter
 from counterstain.report.sections.separation import separation_chapter
@@ -59,7 +61,9 @@ def build_report(folder: RunFolder) -> Path:
         _environment()
         .get_template("index.html.j2")
         .render(
-            answer=answer(data),
+            title=data.title,
+            answer=answer(data) if data.has_classes else None,
+            overlap=overlap_answer(data),
             chapters=_chapters(data, book),
             style=_style(),
             version=data.run.get("version") or "?",
@@ -71,19 +75,25 @@ def build_report(folder: RunFolder) -> Path:
 
 
 def _chapters(data: RunData, book: FigureBook) -> list[Chapter]:
-    return [
-        run_chapter(data),
-        plate_chapter(data, book),
-        separation_chapter(data, book),
-        difference_chapter(data, book),
-        boundary_chapter(data, book),
-        attribution_chapter(data, book),
-        audits_chapter(data, book),
-        doses_chapter(data, book),
-        generated_chapter(data, book),
-        faulty_chapter(data, book),
-        limits_chapter(data),
-    ]
+    """Return the chapters that the run has something to say in, in the order of the page."""
+    chapters = [run_chapter(data)] if data.has_classes else []
+    if data.has_classes:
+        chapters += [
+            plate_chapter(data, book),
+            separation_chapter(data, book),
+            difference_chapter(data, book),
+            boundary_chapter(data, book),
+            attribution_chapter(data, book),
+            audits_chapter(data, book),
+            doses_chapter(data, book),
+            generated_chapter(data, book),
+            faulty_chapter(data, book),
+        ]
+    if data.has_overlap:
+        chapters.append(overlap_chapter(data, book))
+    if not data.has_classes:
+        chapters.append(run_chapter(data))
+    return [*chapters, limits_chapter(data)]
 
 
 def _environment() -> Environment:

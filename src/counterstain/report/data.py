@@ -38,6 +38,12 @@ _NEEDED = {
     "cell_occlusion": ("Metadata_Plate", "Metadata_Well", "called", "region", "channel", "drop",
                        "flips"),
     "audits": ("audit", "check", "status", "value", "low", "high", "unit", "sentence"),
+    "overlap": ("Metadata_Plate", "Metadata_Well", "class_name", "fault", "iou",
+                "iou_above_chance", "patch_iou_sum", "n_a", "n_b"),
+    "overlap_wells": ("Metadata_Plate", "Metadata_Well", "class_name", "n_fields",
+                      "n_faulty_fields", "iou", "iou_above_chance"),
+    "overlap_patches": ("patch", "Metadata_Plate", "Metadata_Well", "class_name", "state", "iou"),
+    "overlap_treatments": ("n_wells", "mean", "difference", "low", "high", "p", "q"),
 }  # fmt: skip
 
 
@@ -88,11 +94,22 @@ class RunData:
 
     @property
     def title(self) -> str:
-        """Name of the screen: of its file, or of the folder that holds a ``screen.toml``."""
+        """Name of the screen: of its file, of the folder of a ``screen.toml``, or of the plates."""
         path = _pure(str(self.run.get("screen") or ""))
         if path.stem.lower() in ("", "screen") and path.parent.name:
             return path.parent.name
+        if path.stem.lower() in ("", "screen") and self.plates:
+            more = f" and {len(self.plates) - 1} more" if len(self.plates) > 1 else ""
+            return f"Plate {self.plates[0]}{more}"
         return path.stem or "Screen"
+
+    @property
+    def plates(self) -> tuple[str, ...]:
+        """Plates in the order of the first table that names them."""
+        for name in ("wells", "overlap_wells", "fields"):
+            if name in self.tables:
+                return tuple(map(str, self.tables[name]["Metadata_Plate"].unique()))
+        return ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -129,6 +146,18 @@ class RunData:
     def nothing_to_explain(self) -> bool:
         """Whether the classes are not told apart, so that no difference is claimed."""
         return bool(self.metrics.get("nothing_to_explain"))
+
+    @property
+    def has_overlap(self) -> bool:
+        """Whether the overlap of two kinds of cells was measured."""
+        return bool(self.metrics.get("overlap")) or "overlap_wells" in self.tables
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether the page tells of the classification: not where only overlap was asked for."""
+        asked = {name for name in self.metrics if name != "overlap"}
+        asked |= {name for name in self.tables if not name.startswith("overlap")}
+        return bool(asked or self.crops) or not self.has_overlap
 
     @property
     def usable_strips(self) -> Strips | None:

@@ -21,7 +21,7 @@ from counterstain.report.sentences import (
 from counterstain.report.trust import trust, trust_status
 from counterstain.types import Estimate
 
-__all__ = ["GAMMA", "Card", "answer"]
+__all__ = ["GAMMA", "Card", "Picture", "answer", "bounds"]
 
 GAMMA = 0.6
 """Exponent of display of every composite picture of the report."""
@@ -37,7 +37,9 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class _Picture:
+class Picture:
+    """A picture of the first screen, with words under it and in its place."""
+
     uri: str
     label: str
     detail: str
@@ -61,7 +63,8 @@ def answer(data: RunData) -> dict[str, object]:
     }
 
 
-def _bounds(estimate: Estimate, scale: float = 1.0, digits: int = 2) -> str:
+def bounds(estimate: Estimate, scale: float = 1.0, digits: int = 2) -> str:
+    """Return an interval in brackets, or why there is none."""
     if not estimate.is_defined:
         return estimate.reason
     if not np.isfinite([estimate.low, estimate.high]).all():
@@ -75,16 +78,16 @@ def _cards(data: RunData) -> list[Card]:
     separation = data.metrics.get("separation") or {}
     if "z_prime" in separation:
         z_prime = as_estimate(separation["z_prime"])
-        cards.append(Card("Z′ of wells", decimal(z_prime.value), _bounds(z_prime)))
+        cards.append(Card("Z′ of wells", decimal(z_prime.value), bounds(z_prime)))
     accuracy = data.metrics.get("accuracy") or {}
     if "crop" in accuracy:
         share = as_estimate(accuracy["crop"])
         value = plain_percent(share.value) if share.is_defined else "–"
-        cards.append(Card(f"{data.noun} called right", value, _bounds(share, 100, 1)))
+        cards.append(Card(f"{data.noun} called right", value, bounds(share, 100, 1)))
     if not data.nothing_to_explain:
         for flip in flips(data)[:2]:
             value = plain_percent(flip.oracle.value, 0) if flip.oracle.is_defined else "–"
-            detail = f"{flip.source} → {flip.target} {_bounds(flip.oracle, 100, 0)}"
+            detail = f"{flip.source} → {flip.target} {bounds(flip.oracle, 100, 0)}"
             cards.append(Card("oracle flip", value, detail))
     return cards + _count_cards(data)
 
@@ -126,7 +129,7 @@ def _example(data: RunData) -> dict[str, object] | None:
     )
     well = str(strips.well[row])
     pictures = [
-        _Picture(
+        Picture(
             picture_uri(compose_channels(images[row], data.colours, GAMMA)),
             label,
             detail,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from counterstain.report.chapter import Chapter
 from counterstain.report.data import RunData
 from counterstain.report.numbers import count
+from counterstain.report.overlap_data import OverlapData
+from counterstain.report.sections.overlap_methods import overlap_limits
 
 __all__ = ["limits_chapter"]
 
@@ -13,7 +15,10 @@ _FEW_WELLS = 8
 
 def limits_chapter(data: RunData) -> Chapter:
     """Return the limits that hold for every run, and those of this one."""
-    return Chapter("limits", "Limits", "Limits", {"items": _general(data) + _own(data)})
+    items = _general(data) if data.has_classes else []
+    if data.has_overlap:
+        items += overlap_limits(OverlapData(data))
+    return Chapter("limits", "Limits", "Limits", {"items": items + _own(data)})
 
 
 def _general(data: RunData) -> list[str]:
@@ -38,8 +43,7 @@ def _own(data: RunData) -> list[str]:
         items.append(
             f"Few wells in a class: {', '.join(few)}. Intervals of Z′ from so few are too narrow."
         )
-    table = data.table("wells")
-    if table is not None and table["Metadata_Plate"].nunique() == 1:
+    if len(data.plates) == 1:
         items.append(
             "One plate was analysed: variation from plate to plate is not in any interval."
         )
@@ -49,7 +53,7 @@ def _own(data: RunData) -> list[str]:
             f"{count(quality['n_faulty'])} of {count(quality['n_fields'])} fields were left out as "
             "faulty; a treatment that kills or detaches cells can be hidden among them."
         )
-    if len(data.classes) > 2:
+    if len(data.classes) > 2 and data.has_classes:
         items.append("With more than two classes, effects compare each with the first.")
     if not data.pixel_size_um:
         items.append("The pixel size is unknown, so no length is stated.")

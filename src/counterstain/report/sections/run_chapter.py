@@ -5,6 +5,8 @@ from __future__ import annotations
 from counterstain.report.chapter import Chapter, Table
 from counterstain.report.data import RunData
 from counterstain.report.numbers import as_estimate, count, decimal, duration, plain_percent
+from counterstain.report.overlap_data import OverlapData
+from counterstain.report.sections.overlap_methods import overlap_methods, overlap_settings
 from counterstain.report.sentences import methods
 
 __all__ = ["run_chapter"]
@@ -15,31 +17,55 @@ _UNKNOWN = {_NOT, "–", "–, ?", "?, ?"}
 
 def run_chapter(data: RunData) -> Chapter:
     """Return settings, versions, timings and a methods paragraph."""
+    names = ["run", "metrics", *(["crops"] if data.has_classes else [])]
     content = {
-        "methods": methods(data) if data.run and data.metrics else "",
+        "methods": _methods(data) if data.run and data.metrics else [],
         "settings": _settings(data),
         "timings": _timings(data),
         "versions": _versions(data),
-        "problems": [data.missing[k] for k in ("run", "metrics", "crops") if k in data.missing],
+        "problems": [data.missing[k] for k in names if k in data.missing],
     }
     return Chapter("run", "What was run", "Run", content)
 
 
+def _methods(data: RunData) -> list[str]:
+    texts = [methods(data)] if data.has_classes else []
+    return texts + ([overlap_methods(OverlapData(data))] if data.has_overlap else [])
+
+
 def _settings(data: RunData) -> Table:
-    training, crops = data.metrics.get("training") or {}, data.section("crops")
+    rows = _class_settings(data) if data.has_classes else _plain_settings(data)
+    if data.has_overlap:
+        rows[-1:-1] = overlap_settings(OverlapData(data))
+    known = [row for row in rows if row[1] not in _UNKNOWN]
+    return Table("Settings of the run", ("setting", "value"), known)
+
+
+def _plain_settings(data: RunData) -> list[tuple[str, str]]:
+    """Return what every run has."""
     inputs = data.run.get("inputs") or {}
-    throughput = as_estimate(training.get("crops_per_s"))
-    bits = as_estimate(training.get("bits_per_dim"))
-    fitted = as_estimate(training.get("accuracy_train"))
     digest = str(inputs.get("digest", "?"))[:16]
-    rows = [
+    return [
         ("configuration (digest)", str(data.run.get("config_digest") or _NOT)[:16]),
         ("input files", f"{inputs.get('n_files', '?')} (digest {digest})"),
         ("channels", ", ".join(data.channels) or _NOT),
         ("classes", ", ".join(data.classes) or _NOT),
-        ("crops", f"{data.noun}, {crops.get('size') or data.crops.get('size') or '?'} px"),
         ("pixel size", f"{data.pixel_size_um:g} µm" if data.pixel_size_um else
          "unknown: scale bars are left out"),
+        ("seed", str(data.run.get("seed", _NOT))),
+    ]  # fmt: skip
+
+
+def _class_settings(data: RunData) -> list[tuple[str, str]]:
+    training, crops = data.metrics.get("training") or {}, data.section("crops")
+    throughput = as_estimate(training.get("crops_per_s"))
+    bits = as_estimate(training.get("bits_per_dim"))
+    fitted = as_estimate(training.get("accuracy_train"))
+    *first, size, seed = _plain_settings(data)
+    return [
+        *first,
+        ("crops", f"{data.noun}, {crops.get('size') or data.crops.get('size') or '?'} px"),
+        size,
         ("network", str(training.get("network") or _NOT)),
         ("parameters", count(as_estimate(training.get("parameters")).value)),
         ("start", str(training.get("pretrained") or _NOT)),
@@ -53,10 +79,8 @@ def _settings(data: RunData) -> Table:
         ("bits per dimension", decimal(bits.value) if bits.is_defined else
          "none: this network has no likelihood"),
         ("throughput", f"{count(throughput.value)} crops/s" if throughput.is_defined else _NOT),
-        ("seed", str(data.run.get("seed", _NOT))),
+        seed,
     ]  # fmt: skip
-    known = [row for row in rows if row[1] not in _UNKNOWN]
-    return Table("Settings of the run", ("setting", "value"), known)
 
 
 def _timings(data: RunData) -> Table | None:
