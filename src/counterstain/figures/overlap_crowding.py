@@ -42,7 +42,7 @@ class CrowdingPanel:
 def draw_crowding(
     wells: pd.DataFrame, groups: Sequence[str], panels: Sequence[CrowdingPanel]
 ) -> Figure:
-    """Draw measures against the number of cells, a panel a measure, on one common scale.
+    """Draw measures against the number of cells, two panels a row, each row on one scale.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def draw_crowding(
     groups : sequence of str
         Groups in their order; contact is the same within each.
     panels : sequence of CrowdingPanel
-        Two measures, best the plain one and the one above chance.
+        An even number of measures, best the plain one and beside it the one above chance.
 
     Returns
     -------
@@ -66,28 +66,36 @@ def draw_crowding(
     >>> figure.axes[0].get_legend().get_texts()[0].get_text()
     'a  ρ = 1.00'
     """
-    height = 3.2 + 0.19 * len(groups)
+    n_rows = -(-len(panels) // 2)
+    height = n_rows * (2.75 + 0.19 * len(groups))
     figure = Figure(figsize=(PAGE_WIDTH_IN, height), layout="constrained")
-    axes_row = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
-    marks = group_marks(groups)
-    for axes, panel in zip(axes_row, panels, strict=True):
-        if panel.zero:
-            axes.axhline(0, color=INK, lw=0.9, ls=(0, (4, 3)), zorder=0)
-        for name in groups:
-            rows = wells[(wells["group"] == name) & wells[panel.column].notna()]
-            cells, values = rows["cells"].to_numpy(float), rows[panel.column].to_numpy(float)
-            label = f"{name}  {_correlation(panel.correlations.get(name))}"
-            draw_dots(axes, cells, values, marks[name], label)
-            _line(axes, cells, values, marks[name].colour)
-        axes.set_title(panel.title)
-        axes.set_xlabel("cells a field, mean of the well")
-        axes.tick_params(labelleft=True)
-        axes.legend(
-            loc="upper left", bbox_to_anchor=(0, -0.17), handletextpad=0.3, borderpad=0,
-            borderaxespad=0,
-        )  # fmt: skip
-    axes_row[0].set_ylabel("overlap of the well")
+    grid = figure.subplots(n_rows, 2, squeeze=False, sharey="row")
+    for axes, panel in zip(grid.flat, panels, strict=False):
+        _panel(axes, wells, groups, panel)
+    for axes in grid.flat[len(panels) :]:
+        axes.set_visible(False)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("mean of the well")
     return figure
+
+
+def _panel(axes: Axes, wells: pd.DataFrame, groups: Sequence[str], panel: CrowdingPanel) -> None:
+    marks = group_marks(groups)
+    if panel.zero:
+        axes.axhline(0, color=INK, lw=0.9, ls=(0, (4, 3)), zorder=0)
+    for name in groups:
+        rows = wells[(wells["group"] == name) & wells[panel.column].notna()]
+        cells, values = rows["cells"].to_numpy(float), rows[panel.column].to_numpy(float)
+        label = f"{name}  {_correlation(panel.correlations.get(name))}"
+        draw_dots(axes, cells, values, marks[name], label)
+        _line(axes, cells, values, marks[name].colour)
+    axes.set_title(panel.title)
+    axes.set_xlabel("cells a field, mean of the well")
+    axes.tick_params(labelleft=True)
+    axes.legend(
+        loc="upper left", bbox_to_anchor=(0, -0.19), handletextpad=0.3, borderpad=0,
+        borderaxespad=0,
+    )  # fmt: skip
 
 
 def _correlation(rho: Estimate | None) -> str:

@@ -115,16 +115,16 @@ def draw_patch_histograms(
     'a  (1 patches)'
     """
     figure = Figure(figsize=(PAGE_WIDTH_IN, 4.9), layout="constrained")
-    top, below = figure.add_gridspec(2, 1, height_ratios=[1.15, 1])
+    grid = figure.add_gridspec(2, 1, height_ratios=[1.15, 1])
     marks = group_marks(groups)
     touching = patches[patches["state"] == "contact"]
-    axes = figure.add_subplot(top)
+    axes = figure.add_subplot(grid[0])
     samples = {n: (_of(touching, n, "iou"), marks[n].colour) for n in groups}
     overlay_steps(axes, samples, "patches")
     axes.set_title("Patches in contact")
     axes.set_xlabel(label)
     axes.legend(loc="upper right", handlelength=2.6)
-    left, right = below.subgridspec(1, 2).subplots()
+    left, right = grid[1].subgridspec(1, 2).subplots(squeeze=False)[0]
     _states(left, patches, groups)
     sums = {n: (_of(fields, n, "patch_iou_sum"), marks[n].colour) for n in groups}
     overlay_steps(right, sums, "images")

@@ -77,7 +77,7 @@ class PatchPixels:
         """Yield the number of the first patch and the scaled pixels of blocks, in their order."""
         shard = int((self.pixels.shards or self.pixels.chunks)[0])
         for start in range(0, len(self), shard):
-            raw = self.pixels[start : start + shard]
+            raw = np.asarray(self.pixels[start : start + shard])
             for low in range(0, len(raw), _LARGEST_BLOCK):
                 part = raw[low : low + _LARGEST_BLOCK]
                 ids = np.arange(start + low, start + low + len(part))

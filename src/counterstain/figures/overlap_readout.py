@@ -82,11 +82,11 @@ def draw_readout_agreement(
     ['Scatter', 'As measured', 'After the linear curve']
     """
     figure = Figure(figsize=(PAGE_WIDTH_IN, 4.8), layout="constrained")
-    top, below = figure.add_gridspec(2, 1, height_ratios=[1.35, 1])
+    grid = figure.add_gridspec(2, 1, height_ratios=[1.35, 1])
     marks = group_marks(groups)
-    axes = figure.add_subplot(top)
+    axes = figure.add_subplot(grid[0])
     _scatter(axes, wells, marks, curves, labels)
-    panels = below.subgridspec(1, 1 + len(curves)).subplots(sharey=True, squeeze=False)[0]
+    panels = grid[1].subgridspec(1, 1 + len(curves)).subplots(sharey=True, squeeze=False)[0]
     columns = [("overlap", "As measured", before)]
     columns += [
         (f"calibrated_{c.kind}", f"After the {c.kind} curve", (c.bias, c.low, c.high))

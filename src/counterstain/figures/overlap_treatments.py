@@ -61,9 +61,8 @@ def draw_overlap_treatments(table: pd.DataFrame, groups: Sequence[str], label: s
     for panel in panels.flat[len(compounds) :]:
         panel.set_visible(False)
     figure.supylabel(f"difference to untreated wells of the group\n{label}", size=8.5)
-    units = table["unit"].unique() if "unit" in table else []
-    unit = f" ({units[0]})" if len(units) == 1 and units[0] else ""
-    figure.supxlabel(f"dose{unit}", size=8.5)
+    units = set(table["unit"]) - {""} if "unit" in table else set()
+    figure.supxlabel(f"dose ({units.pop()})" if len(units) == 1 else "dose", size=8.5)
     _legend(figure, [g for g in groups if g in set(table["group"])], marks)
     return figure
 
@@ -106,9 +105,8 @@ def _legend(figure: Figure, groups: Sequence[str], marks: dict[str, GroupMark]) 
     handles = [
         Line2D([], [], marker=marks[g].marker, color=marks[g].colour, ms=5, label=g) for g in groups
     ]
-    look = {"ls": "", "marker": "o", "mec": INK, "ms": 5}
     handles += [
-        Line2D([], [], mfc=INK, label="q ≤ 0.05", **look),
-        Line2D([], [], mfc="white", label="q > 0.05", **look),
+        Line2D([], [], ls="", marker="o", mec=INK, ms=5, mfc=fill, label=words)
+        for fill, words in ((INK, "q ≤ 0.05"), ("white", "q > 0.05"))
     ]
     figure.legend(handles=handles, loc="outside upper left", ncol=6, columnspacing=1.4)

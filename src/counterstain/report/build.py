@@ -12,6 +12,7 @@ from counterstain.report.chapter import Chapter
 from counterstain.report.data import RunData, read_run
 from counterstain.report.figure_book import FigureBook
 from counterstain.report.numbers import tidy
+from counterstain.report.overlap_explorer import write_explorer
 from counterstain.report.sections.answer import answer
 from counterstain.report.sections.attribution import attribution_chapter
 from counterstain.report.sections.audits import audits_chapter
@@ -23,6 +24,7 @@ from counterstain.report.sections.generated import generated_chapter
 from counterstain.report.sections.limits import limits_chapter
 from counterstain.report.sections.overlap import overlap_chapter
 from counterstain.report.sections.overlap_answer import overlap_answer
+from counterstain.report.sections.overlap_learned import overlap_learned_chapter, was_learnt
 from counterstain.report.sections.plate import plate_chapter
 from counterstain.report.sections.run_chapter import run_chapter
 from counterstain.report.sections.separation import separation_chapter
@@ -36,7 +38,8 @@ def build_report(folder: RunFolder) -> Path:
 
     Reads nothing but the run folder (and, for pictures of faulty fields, the image files it names).
     Figures go to ``figures`` as PNG and SVG, the page to ``report/index.html`` with its pictures
-    inside. What the run does not hold is said in words.
+    inside. What the run does not hold is said in words. Thumbnails of the patches of a co-culture
+    go to ``explorer``, for a live page.
 
     Parameters
     ----------
@@ -56,6 +59,8 @@ def build_report(folder: RunFolder) -> Path:
         If the disk is full.
     """
     data = read_run(folder)
+    if data.has_overlap:
+        write_explorer(data)
     book = FigureBook(folder.figures)
     page = (
         _environment()
@@ -91,6 +96,8 @@ def _chapters(data: RunData, book: FigureBook) -> list[Chapter]:
         ]
     if data.has_overlap:
         chapters.append(overlap_chapter(data, book))
+        if was_learnt(data):
+            chapters.append(overlap_learned_chapter(data, book))
     if not data.has_classes:
         chapters.append(run_chapter(data))
     return [*chapters, limits_chapter(data)]

@@ -43,6 +43,7 @@ _NEEDED = {
     "overlap_wells": ("Metadata_Plate", "Metadata_Well", "class_name", "n_fields",
                       "n_faulty_fields", "iou", "iou_above_chance"),
     "overlap_patches": ("patch", "Metadata_Plate", "Metadata_Well", "class_name", "state", "iou"),
+    "overlap_latents": ("patch", "Metadata_Plate", "Metadata_Well", "class_name", "iou", "part"),
     "overlap_treatments": ("n_wells", "mean", "difference", "low", "high", "p", "q"),
 }  # fmt: skip
 

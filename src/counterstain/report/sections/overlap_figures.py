@@ -13,10 +13,12 @@ from counterstain.report.numbers import as_estimate, count
 from counterstain.report.overlap_data import OverlapData
 from counterstain.report.sections.overlap_words import (
     amount_sentence,
+    crowded_columns,
     crowding_sentence,
     follows,
     probability,
 )
+from counterstain.types import Estimate
 
 __all__ = ["crowding_figure", "group_figure", "histogram_figure", "plate_figures", "untreated"]
 
@@ -73,25 +75,25 @@ def crowding_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | None
     if not len(good):
         return None
     key = ["class_name", "Metadata_Plate", "Metadata_Well"]
-    means = good.groupby(key)[["cells", "iou", "iou_above_chance"]].mean().reset_index()
+    columns = crowded_columns(overlap)
+    means = good.groupby(key)[["cells", *columns]].mean().reset_index()
     means = means.rename(columns={"class_name": "group"})
     panels = [
-        CrowdingPanel(column, title, _correlations(overlap, column), zero)
-        for column, title, zero in (
-            ("iou", "IoU as it is", False),
-            ("iou_above_chance", "IoU above chance", True),
-        )
+        CrowdingPanel(column, title, _correlations(overlap, column), "above_chance" in column)
+        for column, title in columns.items()
     ]
     caption = (
         "Within a class the contact is the same, so that a good measure does not rise with the "
-        "number of cells. ρ: Spearman’s correlation over wells with its 95 % interval; lines only "
-        f"guide the eye. {len(means)} wells, {len(good)} fields."
+        f"number of cells. IoU depends on how many {overlap.kinds[0]} there are for each of the "
+        f"{overlap.kinds[1]}, too; the share of their area does not. ρ: Spearman’s correlation "
+        "over wells with its 95 % interval; lines only guide the eye. "
+        f"{len(means)} wells, {len(good)} fields."
     )
     figure = draw_crowding(means, names, panels)
     return book.add("overlap_crowding", figure, caption=caption, alt=crowding_sentence(overlap))
 
 
-def _correlations(overlap: OverlapData, column: str) -> dict[str, object]:
+def _correlations(overlap: OverlapData, column: str) -> dict[str, Estimate]:
     rows = overlap.numbers.get("crowding") or []
     return {str(row.get("group")): as_estimate(row.get(column)) for row in rows}
 

@@ -21,6 +21,7 @@ from counterstain.types import Estimate
 __all__ = [
     "amount_sentence",
     "chance_sentence",
+    "crowded_columns",
     "crowding_sentence",
     "follows",
     "follows_sentences",
@@ -142,11 +143,24 @@ def chance_sentence(overlap: OverlapData) -> str:
     )
 
 
+def crowded_columns(overlap: OverlapData) -> dict[str, str]:
+    """Return the measures that were set against the number of cells, with words for each."""
+    rows = overlap.numbers.get("crowding") or [{}]
+    a = overlap.kinds[0]
+    known = {
+        "iou": "IoU",
+        "iou_above_chance": "IoU above chance",
+        "share_a": f"share of the area of {a}",
+        "share_a_above_chance": f"share of {a} above chance",
+    }
+    return {column: words for column, words in known.items() if column in rows[0]}
+
+
 def crowding_sentence(overlap: OverlapData) -> str:
     """Say whether plain and corrected overlap rise with the number of cells within a class."""
     rows = overlap.numbers.get("crowding") or []
     texts = []
-    for column, name in (("iou", "plain IoU"), ("iou_above_chance", "IoU above chance")):
+    for column, name in crowded_columns(overlap).items():
         places: dict[str, list[str]] = {"rises": [], "falls": [], "is not shown to change": []}
         for row in rows:
             rho = as_estimate(row.get(column))
@@ -155,10 +169,10 @@ def crowding_sentence(overlap: OverlapData) -> str:
                 places[trend].append(f"{row.get('group')} (ρ = {interval(rho)})")
         parts = [f"{trend} in {joined(names)}" for trend, names in places.items() if names]
         if parts:
-            texts.append(f"With the number of cells in a field, {name} {joined(parts)}.")
+            texts.append(f"{name[:1].upper()}{name[1:]} {joined(parts)}.")
     if not texts:
         return "Too few wells of a class to say whether crowding alone changes the overlap."
-    return " ".join(texts)
+    return f"With the number of cells in a field: {' '.join(texts)}"
 
 
 def follows_sentences(overlap: OverlapData) -> list[str]:
