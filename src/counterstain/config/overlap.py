@@ -75,7 +75,8 @@ class OverlapConfig(Section):
     """What the latent space, the classifier and the regressor are made from."""
     stored_patches: int = Field(default=10_000, ge=16)
     """Patches that are kept to learn from and to look at, spread evenly over all fields."""
-    latents: int = Field(default=64, ge=2)
+    latents: int = Field(default=16, ge=1)
+    """Maps that stand for a patch in the latent space, each an eighth of the patch's side."""
     learning: bool = True
     """Whether to learn from patches at all: the rest takes a tenth of the time."""
     budget: Budget = None
