@@ -16,7 +16,7 @@ from counterstain.plates.screen import Screen, read_screen
 from counterstain.report.build import build_report
 from counterstain.run_folder import RunFolder
 from counterstain.stages.overlap import measure_overlap, read_overlap
-from counterstain.stages.overlap_learning import learn_overlap
+from counterstain.stages.overlap_learning import learn_patches
 from counterstain.stages.progress import Listener, Silent
 from counterstain.stages.record import RunRecord, open_run
 
@@ -28,7 +28,7 @@ _Stage = Callable[[Screen, RunFolder, RunRecord, Listener], None]
 _ACTIONS: dict[str, _Stage] = {
     "overlap_masks": measure_overlap,
     "overlap_reading": read_overlap,
-    "overlap_learning": learn_overlap,
+    "overlap_learning": learn_patches,
 }
 
 
