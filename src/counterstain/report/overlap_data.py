@@ -132,8 +132,9 @@ class OverlapData:
     @cached_property
     def groups(self) -> tuple[str, ...]:
         """Groups in their order: those named like a class first, then by name."""
-        wells = self.wells
-        found = set(wells["group"]) - {""} if wells is not None else set()
+        tables = (self.wells, self.fields, self.patches)
+        table = next((t for t in tables if t is not None), None)
+        found = set(table["group"]) - {""} if table is not None else set()
         first = [name for name in self.data.classes if name in found]
         return (*first, *sorted(found - set(first)))
 

@@ -105,6 +105,8 @@ def histogram_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | Non
         return None
     patches, fields = untreated(patches), untreated(fields)
     groups = [name for name in overlap.groups if name in set(patches["group"])]
+    if not groups:
+        return None
     figure = draw_patch_histograms(patches, fields, groups, "IoU of a patch")
     a, b = overlap.kinds
     caption = (

@@ -138,7 +138,7 @@ def regressor_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | Non
                 "predicted": test[f"iou_predicted_{kind}"],
             })  # fmt: skip
             panels.append(RegressionPanel(IMAGE_WORDS[kind].capitalize(), _words(content), table))
-    if not panels or not len(test):
+    if not panels or not len(test) or not overlap.groups:
         return None
     caption = (
         "IoU as a network predicts it from the image alone, against the IoU of the masks, for "

@@ -72,6 +72,8 @@ def calls_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | None:
         n for n in names if n not in overlap.groups
     ]
     totals = _wells_by_group(overlap)
+    if not totals:
+        return None
     steps = [np.inf if t is None else float(t) for t in found.get("thresholds") or []]
     auc = as_estimate(found.get("auc"))
     curves = CallCurves(
