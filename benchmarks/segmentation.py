@@ -23,18 +23,18 @@ import torch
 from numpy.typing import NDArray
 from segmentation_speed import compare_speed
 
-from counterstain.masks.agreement import MaskAgreement, mask_agreement, mean_agreement
+from counterstain.masks.agreement import mask_agreement, mean_agreement
 from counterstain.masks.instances import InstanceSettings, instances_from_maps
 from counterstain.masks.label_import import read_labels
 from counterstain.masks.thresholds import threshold_mask
 from counterstain.masks.unet import UNetSegmenter
-from counterstain.training.segmenter import fit_segmenter, labelled_field
+from counterstain.training.segmenter import fit_segmenter
 from counterstain.training.segmenter_recipe import SegmenterRecipe, read_recipe
 from counterstain.training.segmenter_split import split_by_look
 
 HERE = Path(__file__).resolve().parent
 Labelled = tuple[NDArray[Any], NDArray[np.int32]]
-CORES = (0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65)
+CORES = (0.4, 0.45, 0.5, 0.55, 0.6)
 
 
 def dsb2018(data: Path, seed: int) -> tuple[dict[str, list[Labelled]], int]:
@@ -78,7 +78,7 @@ def train(recipe: SegmenterRecipe, groups: dict[str, list[Labelled]]) -> UNetSeg
     """Train by the recipe, and say what it took."""
     segmenter = recipe.segmenter()
     fields = [
-        labelled_field(image, labels, group=group, scale=recipe.scale.get(group, 1.0))
+        recipe.field(image, labels, group)
         for group, pairs in groups.items()
         for image, labels in pairs
     ]
@@ -101,34 +101,30 @@ def _progress(done: int, steps: int) -> None:
         print(f"step {done} of {steps}", flush=True)
 
 
-def scores(
-    maps: list[NDArray[np.float32]], truth: list[NDArray[np.int32]], settings: InstanceSettings
-) -> list[MaskAgreement]:
-    """Compare the objects of each field with the true ones."""
-    return [
-        mask_agreement(instances_from_maps(field, settings), labels)
-        for field, labels in zip(maps, truth, strict=True)
-    ]
-
-
-def choose_core(segmenter: UNetSegmenter, pairs: list[tuple[Labelled, float]]) -> InstanceSettings:
+def choose_core(segmenter: UNetSegmenter, pairs: list[Labelled]) -> InstanceSettings:
     """Choose the level of an object's middle on images that are not scored."""
-    maps = [segmenter.maps(image, scale=scale) for (image, _), scale in pairs]
-    truth = [labels for (_, labels), _ in pairs]
+    scales = [segmenter.fitting_scale(image) for image, _ in pairs]
+    maps = [
+        segmenter.maps(image, scale=scale) for (image, _), scale in zip(pairs, scales, strict=True)
+    ]
     tried = {}
     for core in CORES:
         settings = replace(segmenter.instance_settings, core=core)
-        tried[core] = mean_agreement(scores(maps, truth, settings))["average_precision"]
+        found = [
+            mask_agreement(instances_from_maps(field, settings, scale=scale), labels)
+            for field, scale, (_, labels) in zip(maps, scales, pairs, strict=True)
+        ]
+        tried[core] = mean_agreement(found)["average_precision"]
     best = max(tried, key=lambda core: tried[core])
     report("core", chosen=best, validation_ap50=tried)
     return replace(segmenter.instance_settings, core=best)
 
 
-def score(name: str, segmenter: UNetSegmenter, pairs: list[Labelled], scale: float) -> None:
+def score(name: str, segmenter: UNetSegmenter, pairs: list[Labelled], scale: float | None) -> None:
     """Print a line of scores of a set of fields, with Otsu's beside them."""
-    maps = [segmenter.maps(image, scale=scale) for image, _ in pairs]
-    truth = [labels for _, labels in pairs]
-    found = scores(maps, truth, segmenter.instance_settings)
+    found = [
+        mask_agreement(segmenter.instances(image, scale=scale), labels) for image, labels in pairs
+    ]
     otsu = [
         mask_agreement(threshold_mask(image[0], "otsu").astype(np.uint8), labels)
         for image, labels in pairs
@@ -173,12 +169,11 @@ def main() -> None:
     scale = recipe.scale
     if not arguments.weights.with_suffix(".json").exists():
         segmenter = train(recipe, {"dsb2018": nuclei["train"], "coculture": mixed["train"]})
-        known = [(pair, scale.get("dsb2018", 1.0)) for pair in nuclei["validation"]]
-        segmenter.instance_settings = choose_core(segmenter, known)
+        segmenter.instance_settings = choose_core(segmenter, nuclei["validation"])
         segmenter.save(arguments.weights)
     segmenter = UNetSegmenter.load(arguments.weights)
-    score("dsb2018 held back", segmenter, nuclei["test"], scale.get("dsb2018", 1.0))
-    score("coculture held back", segmenter, mixed["test"], scale.get("coculture", 1.0))
+    score("dsb2018 held back", segmenter, nuclei["test"], scale.get("dsb2018"))
+    score("coculture held back", segmenter, mixed["test"], scale.get("coculture"))
     report("inference", **compare_speed(segmenter, [image for image, _ in mixed["test"]]))
 
 

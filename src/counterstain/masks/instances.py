@@ -31,16 +31,20 @@ class InstanceSettings:
         object, between 0 and 1: lower joins neighbours, higher breaks objects apart.
     min_area, min_core : int
         Objects, and middles of objects, of fewer pixels are dropped.
+    certainty : float
+        Mean probability from which on an object is kept, 0 to 1: what a network half believes to
+        see is mostly dirt, or light from elsewhere. 0 keeps all.
     """
 
     foreground: float = 0.5
     core: float = 0.5
-    min_area: int = 20
-    min_core: int = 4
+    min_area: int = 60
+    min_core: int = 8
+    certainty: float = 0.8
 
 
 def instances_from_maps(
-    maps: NDArray[Any], settings: InstanceSettings | None = None
+    maps: NDArray[Any], settings: InstanceSettings | None = None, *, scale: float = 1.0
 ) -> NDArray[np.int32]:
     """Part the foreground into objects.
 
@@ -54,6 +58,9 @@ def instances_from_maps(
         largest in it, both 0 to 1.
     settings : InstanceSettings, optional
         Levels and smallest sizes.
+    scale : float
+        Magnification at which the smallest sizes are meant: at 0.5 they are four times as many
+        pixels of the maps.
 
     Returns
     -------
@@ -73,21 +80,31 @@ def instances_from_maps(
     --------
     >>> row = np.array([0, 0.4, 0.9, 0.3, 0.9, 0.4, 0, 0])
     >>> maps = np.tile(np.stack([row > 0, row])[:, None], (1, 5, 1)).astype(float)
-    >>> instances_from_maps(maps, InstanceSettings(min_area=1))[2].tolist()
+    >>> instances_from_maps(maps, InstanceSettings(min_area=1, min_core=1))[2].tolist()
     [0, 1, 1, 1, 2, 2, 0, 0]
     """
     settings = settings or InstanceSettings()
     _check(maps, settings)
+    min_area, min_core = (
+        max(1, round(size / scale**2)) for size in (settings.min_area, settings.min_core)
+    )
     probability, distance = maps
     foreground = probability >= settings.foreground
-    cores = _numbered((distance >= settings.core) & foreground, settings.min_core, touching=False)
-    islands = _numbered(foreground, settings.min_area, touching=True)
+    cores = _numbered((distance >= settings.core) & foreground, min_core, touching=False)
+    islands = _numbered(foreground, min_area, touching=True)
     has_core = np.bincount(islands.ravel(), weights=cores.ravel() > 0) > 0
     has_core[0] = True
     alone = ~has_core[islands]
     seeds = np.where(alone, islands + cores.max(), cores)
     objects = _watershed(-distance, seeds, mask=islands > 0)
-    return _renumbered(objects, settings.min_area)
+    return _renumbered(_certain(objects, probability, settings.certainty), min_area)
+
+
+def _certain(labels: NDArray[Any], probability: NDArray[Any], certainty: float) -> NDArray[Any]:
+    areas = np.bincount(labels.ravel())
+    sums = np.bincount(labels.ravel(), weights=probability.ravel())
+    keep = sums >= certainty * areas
+    return np.where(keep[labels], labels, 0)
 
 
 def _numbered(mask: NDArray[np.bool_], min_area: int, *, touching: bool) -> NDArray[np.int32]:
@@ -111,8 +128,9 @@ def _check(maps: NDArray[Any], settings: InstanceSettings) -> None:
             f"`maps` must be (2, H, W), foreground and distance; got {maps.shape}: pass those of "
             "one field, from `UNetSegmenter.maps`."
         )
-    if not (0 < settings.foreground < 1 and 0 < settings.core < 1):
+    levels = (settings.foreground, settings.core, settings.certainty)
+    if not (0 < levels[0] < 1 and 0 < levels[1] < 1 and 0 <= levels[2] <= 1):
         raise InvalidInputError(
-            f"`foreground` and `core` must be between 0 and 1; got {settings.foreground} and "
-            f"{settings.core}: start from 0.5."
+            f"`foreground`, `core` and `certainty` must be between 0 and 1; got {levels}: start "
+            "from 0.5, 0.5 and 0.8."
         )

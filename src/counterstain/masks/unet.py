@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -16,11 +15,20 @@ from torch.nn import functional
 from counterstain.errors import InvalidInputError
 from counterstain.masks.instances import InstanceSettings, instances_from_maps
 from counterstain.masks.unet_file import read_unet, write_unet
-from counterstain.masks.unet_network import WIDTHS, build_unet, fold_norms, side_multiple
+from counterstain.masks.unet_magnification import checked_scale, fitting_scale
+from counterstain.masks.unet_network import (
+    WIDTHS,
+    build_unet,
+    inference_copy,
+    side_multiple,
+)
 from counterstain.masks.unet_scaling import network_input
 from counterstain.masks.unet_windows import WindowSettings, run_windows
 
-__all__ = ["UNetSegmenter"]
+__all__ = ["DIAMETER", "UNetSegmenter"]
+
+DIAMETER = 24.0
+_LOOK = 1024  # pixels of a field, each way, that are enough to tell how large cells are
 
 
 class UNetSegmenter:
@@ -35,9 +43,13 @@ class UNetSegmenter:
         Names of the image channels, in the order of the axis.
     widths : sequence of int
         Channels a level, see :func:`~counterstain.masks.unet_network.build_unet`.
-    scale : float
+    scale : float, optional
         Magnification at which the network sees fields, unless a call says otherwise: 0.5 halves
-        both sides first. Cells are to be about as large as those it was trained on.
+        both sides first. Without one it is found for each field, so that the median cell becomes
+        as large as those of the training: give it where fields are many and alike, as each look
+        costs about as much as the mask.
+    diameter : float
+        Diameter of the median cell in training, pixels of the network.
     instances : InstanceSettings, optional
         Levels and smallest sizes of objects.
     windows : WindowSettings, optional
@@ -59,7 +71,7 @@ class UNetSegmenter:
 
     Examples
     --------
-    >>> segmenter = UNetSegmenter(["DNA"], widths=(4, 8), seed=0)
+    >>> segmenter = UNetSegmenter(["DNA"], widths=(4, 4, 8, 8, 8), scale=1.0, seed=0)
     >>> field = np.arange(30 * 40, dtype=np.uint16).reshape(1, 30, 40)
     >>> segmenter.semantic(field).shape, segmenter.instances(field).dtype
     ((30, 40), dtype('int32'))
@@ -70,14 +82,16 @@ class UNetSegmenter:
         channels: Sequence[str],
         *,
         widths: Sequence[int] = WIDTHS,
-        scale: float = 1.0,
+        scale: float | None = None,
+        diameter: float = DIAMETER,
         instances: InstanceSettings | None = None,
         windows: WindowSettings | None = None,
         seed: int = 0,
     ) -> None:
         self.channels = tuple(channels)
         self.widths = tuple(int(width) for width in widths)
-        self.scale = _checked_scale(scale)
+        self.scale = None if scale is None else checked_scale(scale)
+        self.diameter = float(diameter)
         self.instance_settings = instances or InstanceSettings()
         self.window_settings = windows or WindowSettings()
         self.metadata: dict[str, Any] = {}
@@ -98,7 +112,7 @@ class UNetSegmenter:
         field : (C, H, W) array of numbers
             One field, any unit, finite; its channels are scaled by their own percentiles.
         scale : float, optional
-            Magnification for this field.
+            Magnification for this field, in place of that of the segmenter.
 
         Returns
         -------
@@ -110,18 +124,15 @@ class UNetSegmenter:
         InvalidInputError
             If the field has other channels, or holds NaN or infinity.
         """
-        if field.ndim != 3 or len(field) != len(self.channels):
-            raise InvalidInputError(
-                f"`field` must be (C, H, W) with the channels {list(self.channels)}; got "
-                f"{field.shape}: pass these channels in this order; where one was not imaged, "
-                "zeros in its place."
-            )
-        scale = self.scale if scale is None else _checked_scale(scale)
-        image = torch.from_numpy(network_input(field))[None]
-        logits = self._logits(_resized(image, scale))
-        if logits.shape[-2:] != image.shape[-2:]:
-            logits = functional.interpolate(logits, image.shape[-2:], mode="bilinear")
-        return np.asarray(torch.sigmoid(logits)[0].numpy(), np.float32)
+        image = self._input(field)
+        return self._maps(image, self._scale(image, scale))
+
+    def fitting_scale(self, field: NDArray[Any]) -> float:
+        """Return the magnification that fits the cells of a field; arguments as for :meth:`maps`.
+
+        It is read from the objects that a first look finds in the middle of the field.
+        """
+        return self._fitting_scale(self._input(field))
 
     def semantic(self, field: NDArray[Any], *, scale: float | None = None) -> NDArray[np.bool_]:
         """Return where cells are, (H, W) of bool; arguments as for :meth:`maps`."""
@@ -131,9 +142,10 @@ class UNetSegmenter:
     def instances(self, field: NDArray[Any], *, scale: float | None = None) -> NDArray[np.int32]:
         """Return one number a cell, (H, W) of int32, 0 background; arguments as for :meth:`maps`.
 
-        Its foreground is that of :meth:`semantic` less objects that are too small.
+        Its foreground is that of :meth:`semantic` less objects that are too small or uncertain.
         """
-        return instances_from_maps(self.maps(field, scale=scale), self.instance_settings)
+        image = self._input(field)
+        return self._instances(image, self._scale(image, scale))
 
     def save(self, path: Path | str) -> None:
         """Save weights as ``path.safetensors`` and all else as ``path.json``.
@@ -150,6 +162,7 @@ class UNetSegmenter:
                 "arguments": {"in_channels": len(self.channels), "widths": list(self.widths)},
                 "channels": list(self.channels),
                 "scale": self.scale,
+                "diameter": self.diameter,
                 "instances": _as_dict(self.instance_settings),
                 "windows": _as_dict(self.window_settings),
                 "metadata": self.metadata,
@@ -179,6 +192,7 @@ class UNetSegmenter:
             recipe["channels"],
             widths=recipe["arguments"]["widths"],
             scale=recipe["scale"],
+            diameter=recipe["diameter"],
             instances=InstanceSettings(**recipe["instances"]),
             windows=WindowSettings(**recipe["windows"]),
         )
@@ -190,12 +204,36 @@ class UNetSegmenter:
             )
         return segmenter
 
+    def _input(self, field: NDArray[Any]) -> Tensor:
+        if field.ndim != 3 or len(field) != len(self.channels):
+            raise InvalidInputError(
+                f"`field` must be (C, H, W) with the channels {list(self.channels)}; got "
+                f"{field.shape}: pass these channels in this order; where one was not imaged, "
+                "zeros in its place."
+            )
+        return torch.from_numpy(network_input(field))[None]
+
+    def _fitting_scale(self, image: Tensor) -> float:
+        starts = [max(0, (edge - _LOOK) // 2) for edge in image.shape[-2:]]
+        middle = image[..., starts[0] : starts[0] + _LOOK, starts[1] : starts[1] + _LOOK]
+        return fitting_scale(lambda scale: self._instances(middle, scale), self.diameter)
+
+    def _scale(self, image: Tensor, given: float | None) -> float:
+        scale = self.scale if given is None else checked_scale(given)
+        return self._fitting_scale(image) if scale is None else scale
+
+    def _instances(self, image: Tensor, scale: float) -> NDArray[np.int32]:
+        return instances_from_maps(self._maps(image, scale), self.instance_settings, scale=scale)
+
+    def _maps(self, image: Tensor, scale: float) -> NDArray[np.float32]:
+        logits = self._logits(_resized(image, scale))
+        if logits.shape[-2:] != image.shape[-2:]:
+            logits = functional.interpolate(logits, image.shape[-2:], mode="bilinear")
+        return np.asarray(torch.sigmoid(logits)[0].numpy(), np.float32)
+
     def _logits(self, image: Tensor) -> Tensor:
         if self._folded is None:
-            # Deep copies of a training network would be folded with numbers that still move.
-            self._folded = fold_norms(copy.deepcopy(self.network).eval()).to(
-                memory_format=torch.channels_last
-            )
+            self._folded = inference_copy(self.network)
         multiple = side_multiple(self.widths)
         return run_windows(self._folded, image, self.window_settings, multiple)
 
@@ -205,15 +243,6 @@ def _resized(image: Tensor, scale: float) -> Tensor:
         return image
     size = [max(1, round(edge * scale)) for edge in image.shape[-2:]]
     return functional.interpolate(image, size, mode="bilinear", antialias=scale < 1)
-
-
-def _checked_scale(scale: float) -> float:
-    if not 0.05 <= scale <= 20:
-        raise InvalidInputError(
-            f"`scale` must be a magnification between 0.05 and 20; got {scale}: 1 leaves fields as "
-            "they are."
-        )
-    return float(scale)
 
 
 def _as_dict(settings: InstanceSettings | WindowSettings) -> dict[str, Any]:

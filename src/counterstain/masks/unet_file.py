@@ -16,7 +16,7 @@ from counterstain.masks.unet_network import build_unet
 
 __all__ = ["FORMAT", "read_unet", "write_unet"]
 
-FORMAT = 1
+FORMAT = 2
 _KIND = "unet-segmenter"
 
 

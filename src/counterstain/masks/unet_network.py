@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
-from monai.networks.nets.unet import UNet
+import torch
+from monai.networks.nets.basic_unet import BasicUNet, UpCat
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from counterstain.errors import InvalidInputError
 
-__all__ = ["OUTPUTS", "WIDTHS", "build_unet", "fold_norms"]
+__all__ = ["OUTPUTS", "WIDTHS", "build_unet", "fold_norms", "inference_copy"]
 
 OUTPUTS = ("foreground", "distance")
-WIDTHS = (24, 40, 64, 96, 128)
-# Channels at full resolution: enough to draw an edge between touching objects, and cheap.
-_FINE_WIDTH = 8
+WIDTHS = (24, 32, 48, 96, 128)
+_LEVELS = 5  # those of MONAI's BasicUNet
+_BLOCK = 2  # pixels of the image in one of the first level, each way
 
 
 def build_unet(in_channels: int, widths: Sequence[int] = WIDTHS) -> nn.Module:
-    """Build a residual U-Net with a foreground logit and a distance logit for each pixel.
+    """Build a U-Net with a foreground logit and a distance logit for each pixel.
 
     Weights are drawn from torch's global generator: seed it first for a network that repeats.
 
@@ -28,9 +30,8 @@ def build_unet(in_channels: int, widths: Sequence[int] = WIDTHS) -> nn.Module:
     in_channels : int
         Image channels, at least 1.
     widths : sequence of int
-        Channels a level. The first level works at half the resolution, each further one at half of
-        that, and the last one at the resolution of the level above it: image sides must divide by
-        ``2 ** (len(widths) - 1)``.
+        Channels of the five levels. The first one works at half the resolution, each further one
+        at half of that: image sides must divide by 32.
 
     Returns
     -------
@@ -41,36 +42,53 @@ def build_unet(in_channels: int, widths: Sequence[int] = WIDTHS) -> nn.Module:
     Raises
     ------
     InvalidInputError
-        If there is no channel, or there are fewer than two levels.
+        If there is no channel, or the levels are not five.
 
     Notes
     -----
-    Ronneberger et al. 2015, doi:10.1007/978-3-319-24574-4_28; residual units as in Kerfoot et al.
-    2019, doi:10.1007/978-3-030-12029-0_40.
+    Ronneberger et al. 2015, doi:10.1007/978-3-319-24574-4_28, in the form of Falk et al. 2019,
+    doi:10.1038/s41592-018-0261-2. Blocks of 2 x 2 pixels are moved to channels before it and back
+    after it (Shi et al. 2016, doi:10.1109/CVPR.2016.207): no detail is lost, at a quarter of the
+    cost.
 
     Examples
     --------
     >>> import torch
-    >>> network = build_unet(2, (4, 8, 8)).eval()
-    >>> tuple(network(torch.zeros(1, 2, 16, 16)).shape)
-    (1, 2, 16, 16)
+    >>> network = build_unet(2, (4, 4, 8, 8, 8)).eval()
+    >>> tuple(network(torch.zeros(1, 2, 64, 32)).shape)
+    (1, 2, 64, 32)
     """
-    if in_channels < 1 or len(widths) < 2 or min(widths) < 1:
+    if in_channels < 1 or len(widths) != _LEVELS or min(widths) < 1:
         raise InvalidInputError(
-            f"`in_channels` must be at least 1 and `widths` two or more positive numbers; got "
+            f"`in_channels` must be at least 1 and `widths` {_LEVELS} positive numbers; got "
             f"{in_channels} and {tuple(widths)}: use the standard widths {WIDTHS}."
         )
-    body = UNet(
+    body = BasicUNet(
         spatial_dims=2,
-        in_channels=in_channels,
-        out_channels=_FINE_WIDTH,
-        channels=tuple(widths),
-        strides=(2,) * (len(widths) - 1),
-        num_res_units=2,
+        in_channels=in_channels * Brightened.VIEWS * _BLOCK**2,
+        out_channels=len(OUTPUTS) * _BLOCK**2,
+        features=(*widths, widths[0]),
         norm="batch",
         act=("relu", {"inplace": True}),
     )
-    return nn.Sequential(body, nn.ReLU(inplace=True), nn.Conv2d(_FINE_WIDTH, len(OUTPUTS), 1))
+    return nn.Sequential(Brightened(), nn.PixelUnshuffle(_BLOCK), body, nn.PixelShuffle(_BLOCK))
+
+
+class Brightened(nn.Module):
+    """Show each channel twice: as it is, and by its square root, so that dim nuclei stand out.
+
+    Examples
+    --------
+    >>> import torch
+    >>> Brightened()(torch.tensor([-0.1, 0.25]).reshape(1, 2, 1, 1)).flatten().tolist()
+    [-0.10000000149011612, 0.25, 0.0, 0.5]
+    """
+
+    VIEWS = 2
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images ``(N, C, H, W)`` to ``(N, 2 C, H, W)``."""
+        return torch.cat([images, images.clamp(min=0).sqrt()], dim=1)
 
 
 def fold_norms(network: nn.Module) -> nn.Module:
@@ -99,8 +117,8 @@ def fold_norms(network: nn.Module) -> nn.Module:
     Examples
     --------
     >>> import torch
-    >>> network = build_unet(1, (4, 8)).eval()
-    >>> images = torch.rand(1, 1, 8, 8)
+    >>> network = build_unet(1, (4, 4, 8, 8, 8)).eval()
+    >>> images = torch.rand(1, 1, 64, 64)
     >>> before = network(images)
     >>> after = fold_norms(network)(images)
     >>> bool((after - before).abs().max() < 1e-5)
@@ -121,6 +139,32 @@ def fold_norms(network: nn.Module) -> nn.Module:
             _replace(network, module, nn.Identity())
             convolution = None
     return network
+
+
+def inference_copy(network: nn.Module) -> nn.Module:
+    """Copy a network for inference alone: the same logits up to rounding, in less time.
+
+    Norms are folded, weights lie channel by channel as CPUs read them best, and levels are not
+    padded to each other: image sides must divide by :func:`side_multiple`.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        From :func:`build_unet`; not changed.
+
+    Examples
+    --------
+    >>> import torch
+    >>> network = build_unet(1, (4, 4, 8, 8, 8)).eval()
+    >>> images = torch.rand(1, 1, 32, 64)
+    >>> bool((inference_copy(network)(images) - network(images)).abs().max() < 1e-5)
+    True
+    """
+    faster = fold_norms(copy.deepcopy(network).eval())
+    for module in faster.modules():
+        if isinstance(module, UpCat):
+            module.is_pad = False
+    return faster.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def _fold(convolution: nn.Module, norm: nn.BatchNorm2d) -> None:
@@ -157,4 +201,4 @@ def parameters_in(network: nn.Module) -> int:
 
 def side_multiple(widths: Sequence[int]) -> int:
     """Return the number that image sides must divide by."""
-    return int(2 ** (len(widths) - 1))
+    return int(_BLOCK * 2 ** (len(widths) - 1))

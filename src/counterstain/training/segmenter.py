@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from counterstain.errors import CounterstainError, InvalidInputError
 from counterstain.masks.unet import UNetSegmenter
+from counterstain.masks.unet_network import OUTPUTS
 from counterstain.masks.unet_scaling import network_input
 from counterstain.training.segmenter_augment import AugmentSettings, LabelledField
 from counterstain.training.segmenter_crops import CropStream
@@ -84,13 +85,15 @@ class SegmenterLoss(nn.Module):
         self.foreground = DiceCELoss(sigmoid=True, batch=True)
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Loss of logits and targets, both ``(N, 2, H, W)``."""
+        """Loss of logits ``(N, 2, H, W)`` and targets, which may hold weights as a third map."""
         drawn: Tensor = self.foreground(logits[:, :1], targets[:, :1])
-        deep = functional.binary_cross_entropy_with_logits(logits[:, 1], targets[:, 1])
-        # What even the right answer costs is taken off, so that 0 means exact.
         share = targets[:, 1].clamp(1e-6, 1 - 1e-6)
-        floor = -(share * share.log() + (1 - share) * (1 - share).log()).mean()
-        return drawn + self.distance_weight * (deep - floor)
+        deep = functional.binary_cross_entropy_with_logits(logits[:, 1], share, reduction="none")
+        # What even the right answer costs is taken off, so that 0 means exact.
+        deep = deep + share * share.log() + (1 - share) * (1 - share).log()
+        if targets.shape[1] > len(OUTPUTS):
+            deep = deep * targets[:, len(OUTPUTS)]
+        return drawn + self.distance_weight * deep.mean()
 
 
 def labelled_field(

@@ -5,10 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import ndimage
+from torch.nn import functional
 
-__all__ = ["AugmentSettings", "LabelledField", "change_light", "random_crop", "with_effectors"]
+__all__ = [
+    "AugmentSettings",
+    "LabelledField",
+    "change_light",
+    "dim_objects",
+    "random_crop",
+    "with_effectors",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +50,14 @@ class AugmentSettings:
     ----------
     size : int
         Height and width of a crop, pixels.
+    near_object : float
+        Share of the crops that hold a given pixel of an object: most places of a sparse field are
+        empty.
     zoom : float
         Magnifications lie between ``exp(-zoom)`` and ``exp(zoom)`` times that of the field.
+    wide_share, wide_zoom : float
+        For this share of the crops `wide_zoom` stands for `zoom`: the diameter of unknown cells is
+        found by a first look at whatever magnification a field has.
     stretch : float
         The two axes differ by up to this share.
     gain, gamma : float
@@ -51,15 +66,23 @@ class AugmentSettings:
         Largest standard deviation of added noise.
     blur : float
         Largest standard deviation of a Gaussian blur, pixels; half of the crops stay sharp.
+    dim_share, dimmest : float
+        In this share of the crops objects differ in brightness more than they did, down to this
+        factor.
     """
 
-    size: int = 192
+    size: int = 128
+    near_object: float = 0.7
     zoom: float = 0.35
+    wide_share: float = 0.2
+    wide_zoom: float = 0.9
     stretch: float = 0.1
     gain: float = 0.3
     gamma: float = 0.35
-    noise: float = 0.04
+    noise: float = 0.03
     blur: float = 1.5
+    dim_share: float = 0.3
+    dimmest: float = 0.3
 
 
 def random_crop(
@@ -87,24 +110,98 @@ def random_crop(
     labels : (size, size) array of int32
         Numbers as in the field.
     """
-    scale = field.scale * extra_scale * np.exp(generator.uniform(-settings.zoom, settings.zoom))
+    zoom = settings.wide_zoom if generator.random() < settings.wide_share else settings.zoom
+    change = extra_scale * np.exp(generator.uniform(-zoom, zoom))
+    scale = field.scale * change
     angle = generator.uniform(0, 2 * np.pi)
     stretch = 1 + generator.uniform(-settings.stretch, settings.stretch)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     mirror = np.diag([1.0, 1.0 if generator.random() < 0.5 else -1.0])
     matrix = turn @ np.diag([stretch, 1 / stretch]) @ mirror / scale
-    half = min(settings.size / scale, *field.labels.shape) / 2
-    centre = [generator.uniform(half, max(half, edge - half)) for edge in field.labels.shape]
-    offset = np.array(centre) - matrix @ np.full(2, (settings.size - 1) / 2)
-    shape = (settings.size, settings.size)
-    planes = []
-    for plane in field.image:
-        # Without a blur before shrinking, single pixels of noise would stand for many.
-        smooth = ndimage.gaussian_filter(plane, 0.35 / scale) if scale < 0.75 else plane
-        moved = ndimage.affine_transform(smooth, matrix, offset, shape, order=1, mode="mirror")
-        planes.append(moved)
-    labels = ndimage.affine_transform(field.labels, matrix, offset, shape, order=0, mode="mirror")
-    return np.stack(planes), np.asarray(labels, np.int32)
+    offset = _centre(field.labels, settings, scale, generator) - matrix @ np.full(
+        2, (settings.size - 1) / 2
+    )
+    image = field.image
+    if change < 0.6:
+        image = smoothed(image, 0.35 / change)
+    at = np.stack(np.mgrid[: settings.size, : settings.size], -1) @ matrix.T + offset
+    labels = field.labels[None].astype(np.float32)  # exact below 2**24
+    moved = _sampled(image, at, "bilinear")
+    return moved, np.asarray(_sampled(labels, at, "nearest")[0], np.int32)
+
+
+def _centre(
+    labels: NDArray[np.int32],
+    settings: AugmentSettings,
+    scale: float,
+    generator: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Choose the middle of a crop, near an object or anywhere, with the crop inside the field."""
+    edges = np.array(labels.shape, np.float64)
+    half = min(settings.size / scale, *edges) / 2
+    inside = np.flatnonzero(labels) if generator.random() < settings.near_object else []
+    if not len(inside):
+        return generator.uniform(half, np.maximum(half, edges - half))
+    pixel = np.array(np.unravel_index(generator.choice(inside), labels.shape), np.float64)
+    away = settings.size / scale / 3
+    return np.clip(pixel + generator.uniform(-away, away, 2), half, edges - half)
+
+
+def smoothed(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    """Blur each channel: before shrinking, else single pixels of noise would stand for many."""
+    out = np.zeros_like(image)
+    for channel, plane in enumerate(image):
+        if plane.any():
+            out[channel] = ndimage.gaussian_filter(plane, sigma)
+    return out
+
+
+def _sampled(
+    planes: NDArray[np.float32], at: NDArray[np.float64], mode: str
+) -> NDArray[np.float32]:
+    """Read planes at places (H, W, 2) of rows and columns, mirrored at the edges."""
+    edges = np.maximum(np.array(planes.shape[1:]) - 1, 1)
+    grid = torch.from_numpy((2 * at / edges - 1)[None, ..., ::-1].astype(np.float32))
+    found = functional.grid_sample(
+        torch.from_numpy(planes)[None],
+        grid,
+        mode=mode,
+        padding_mode="reflection",
+        align_corners=True,
+    )
+    return np.asarray(found[0].numpy())
+
+
+def dim_objects(
+    image: NDArray[np.float32],
+    labels: NDArray[np.int32],
+    settings: AugmentSettings,
+    generator: np.random.Generator,
+) -> NDArray[np.float32]:
+    """Dim some objects in channel 0, each on its own: bright ones beside dim ones are hard.
+
+    Parameters
+    ----------
+    image : (C, H, W) array of float32
+        A crop.
+    labels : (H, W) array of int
+        Its objects.
+    settings : AugmentSettings
+        Its `dimmest`.
+    generator : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    (C, H, W) array of float32
+    """
+    gains = generator.uniform(settings.dimmest, 1.0, int(labels.max()) + 1).astype(np.float32)
+    gains[generator.random(len(gains)) < 0.5] = 1
+    gains[0] = 1
+    out = image.copy()
+    # Blurred, as the light around an object is its own.
+    out[0] *= ndimage.gaussian_filter(gains[labels], 1.5)
+    return out
 
 
 def change_light(
@@ -136,7 +233,8 @@ def change_light(
         plane = plane * np.exp(generator.uniform(-settings.gain, settings.gain))
         noise = generator.uniform(0, settings.noise)
         out[channel] = plane + generator.standard_normal(plane.shape, np.float32) * noise
-        out[channel] += generator.uniform(-0.05, 0.05)
+        # Darker by little only: what falls below 0 is lost.
+        out[channel] += generator.uniform(-0.02, 0.05)
     return out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -10,16 +11,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from counterstain.errors import InvalidInputError
+from counterstain.masks.unet_magnification import median_diameter
 from counterstain.training.segmenter_augment import (
     AugmentSettings,
     LabelledField,
     change_light,
+    dim_objects,
     random_crop,
+    smoothed,
     with_effectors,
 )
-from counterstain.training.segmenter_targets import segmentation_targets
+from counterstain.training.segmenter_targets import contact_weights, segmentation_targets
 
-__all__ = ["EFFECTORS", "CropStream", "median_diameter"]
+__all__ = ["EFFECTORS", "CropStream"]
 
 EFFECTORS = "effectors"
 """The group that stands for crops put together of two fields."""
@@ -27,19 +31,6 @@ EFFECTORS = "effectors"
 _TARGET_DIAMETER = (18.0, 28.0)  # pixels of the network
 _EFFECTOR_SHARE = (0.35, 0.6)
 _UNKNOWN_DIAMETER = 20.0
-
-
-def median_diameter(labels: NDArray[np.int32]) -> float:
-    """Return the median diameter of objects, as circles of their areas, pixels; NaN without any.
-
-    Examples
-    --------
-    >>> round(median_diameter(np.ones((4, 4), np.int32)), 2)
-    4.51
-    """
-    areas = np.bincount(labels.ravel())[1:]
-    areas = areas[areas > 0]
-    return float(2 * np.sqrt(np.median(areas) / np.pi)) if areas.size else float("nan")
 
 
 class CropStream:
@@ -78,9 +69,10 @@ class CropStream:
         self._minibatch = minibatch
         self._generator = np.random.default_rng(seed)
         self._groups: dict[str, list[LabelledField]] = {}
-        for field in fields:
+        ready = [_ready_to_shrink(field) for field in fields]
+        for field in ready:
             self._groups.setdefault(field.group, []).append(field)
-        self._two = [f for f in fields if len(f.image) > 1 and not f.image[1:].any()]
+        self._two = [f for f in ready if len(f.image) > 1 and not f.image[1:].any()]
         known = {*self._groups, *([EFFECTORS] if self._two else [])}
         chosen = dict(shares) or {name: float(len(group)) for name, group in self._groups.items()}
         if set(chosen) - known or min(chosen.values()) < 0 or sum(chosen.values()) <= 0:
@@ -92,7 +84,10 @@ class CropStream:
         self._shares = np.array(list(chosen.values())) / sum(chosen.values())
 
     def draw(self) -> tuple[Tensor, Tensor]:
-        """Return images ``(N, C, size, size)`` and targets ``(N, 2, size, size)``."""
+        """Return images ``(N, C, size, size)`` and targets ``(N, 3, size, size)``.
+
+        Targets are foreground and distance, and how much the pixel weighs.
+        """
         images, targets = [], []
         for name in self._generator.choice(self._names, self._minibatch, p=self._shares):
             if name == EFFECTORS:
@@ -101,8 +96,10 @@ class CropStream:
                 image, labels = random_crop(
                     self._any(self._groups[str(name)]), self._augment, self._generator
                 )
+            if self._generator.random() < self._augment.dim_share:
+                image = dim_objects(image, labels, self._augment, self._generator)
             images.append(change_light(image, self._augment, self._generator))
-            targets.append(segmentation_targets(labels))
+            targets.append(np.stack([*segmentation_targets(labels), contact_weights(labels)]))
         return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(targets))
 
     def _any(self, fields: list[LabelledField]) -> LabelledField:
@@ -120,3 +117,9 @@ class CropStream:
         found = median_diameter(field.labels)
         scale = wanted / (found if np.isfinite(found) else _UNKNOWN_DIAMETER) / field.scale
         return random_crop(field, self._augment, self._generator, scale)
+
+
+def _ready_to_shrink(field: LabelledField) -> LabelledField:
+    if field.scale >= 0.75:
+        return field
+    return replace(field, image=smoothed(field.image, 0.35 / field.scale))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from counterstain.errors import InvalidInputError, MissingFileError
 from counterstain.masks.instances import InstanceSettings
-from counterstain.masks.unet import UNetSegmenter
+from counterstain.masks.unet import DIAMETER, UNetSegmenter
+from counterstain.masks.unet_magnification import median_diameter, scale_for
 from counterstain.masks.unet_network import WIDTHS
-from counterstain.training.segmenter import SegmenterSettings
-from counterstain.training.segmenter_augment import AugmentSettings
+from counterstain.training.segmenter import SegmenterSettings, labelled_field
+from counterstain.training.segmenter_augment import AugmentSettings, LabelledField
 
 __all__ = ["SegmenterRecipe", "read_recipe"]
 
@@ -27,16 +30,19 @@ class SegmenterRecipe:
         Image channels.
     widths : tuple of int
         Channels a level of the network.
+    diameter : float
+        Diameter of the median cell in the training, pixels of the network.
     settings : SegmenterSettings
         Training, augmentation and seed.
     scale : dict of str to float
-        Magnification of each group of fields; 1 for groups that are not named.
+        Magnification of groups of fields; that of other fields is fitted to their cells.
     instances : InstanceSettings
         How maps become objects.
     """
 
     channels: tuple[str, ...]
     widths: tuple[int, ...] = WIDTHS
+    diameter: float = DIAMETER
     settings: SegmenterSettings = field(default_factory=SegmenterSettings)
     scale: dict[str, float] = field(default_factory=dict)
     instances: InstanceSettings = field(default_factory=InstanceSettings)
@@ -46,9 +52,19 @@ class SegmenterRecipe:
         return UNetSegmenter(
             self.channels,
             widths=self.widths,
+            diameter=self.diameter,
             instances=self.instances,
             seed=self.settings.seed,
         )
+
+    def field(self, image: NDArray[Any], labels: NDArray[Any], group: str) -> LabelledField:
+        """Make a field for training; arguments as for `labelled_field`.
+
+        Where the recipe gives its group no magnification, its labels tell it.
+        """
+        made = labelled_field(image, labels, group=group)
+        fitting = scale_for(median_diameter(made.labels), self.diameter)
+        return replace(made, scale=self.scale.get(group, fitting))
 
 
 def read_recipe(path: Path | str) -> SegmenterRecipe:
@@ -84,7 +100,7 @@ def read_recipe(path: Path | str) -> SegmenterRecipe:
         raise InvalidInputError(f"{file} must be TOML; {error}: correct it there.") from error
     _check_keys(file, "", content, {"seed", "network", "training", "augment", "scale", "instances"})
     network = content.get("network", {})
-    _check_keys(file, "network", network, {"channels", "widths"})
+    _check_keys(file, "network", network, {"channels", "widths", "diameter"})
     if not network.get("channels"):
         raise InvalidInputError(
             f"{file}: `network.channels` must name the image channels; it is missing: add it."
@@ -94,6 +110,7 @@ def read_recipe(path: Path | str) -> SegmenterRecipe:
     return SegmenterRecipe(
         channels=tuple(network["channels"]),
         widths=tuple(network.get("widths", WIDTHS)),
+        diameter=float(network.get("diameter", DIAMETER)),
         settings=SegmenterSettings(
             **{**training, "augment": augment, "seed": content.get("seed", 0)}
         ),

@@ -92,20 +92,33 @@ def split_by_look(
         )
     blocks = _blocks(sizes, look, block)
     order = np.random.default_rng(seed).permutation(len(blocks))
-    wanted = {"test": test_share * len(look), "validation": validation_share * len(look)}
-    held: dict[str, list[int]] = {"test": [], "validation": []}
-    rest: list[int] = []
-    for index in order:
-        use = next((name for name in held if len(held[name]) < wanted[name] - 0.5), None)
-        (rest if use is None else held[use]).extend(blocks[index])
-    test, validation = (np.sort(np.array(held[use], np.intp)) for use in ("test", "validation"))
+    drawn, later = _first([blocks[index] for index in order], test_share * len(look))
+    chosen: list[int] = []
+    others: list[int] = []
+    for size in dict.fromkeys(tuple(sizes[block[0]]) for block in later):
+        # Settings are chosen on validation images: each size is there in its share.
+        same = [block for block in later if tuple(sizes[block[0]]) == size]
+        share = validation_share * sum(tuple(other) == size for other in sizes)
+        mine, left = _first(same, share)
+        chosen += mine
+        others += [index for block in left for index in block]
+    test, validation, rest = (np.sort(np.array(part, np.intp)) for part in (drawn, chosen, others))
     left_from_validation = _near(validation, test, sizes, look, guard)
     validation = np.setdiff1d(validation, left_from_validation)
-    others = np.sort(np.array(rest, np.intp))
-    left = _near(others, np.union1d(test, validation), sizes, look, guard)
+    left = _near(rest, np.union1d(test, validation), sizes, look, guard)
     return ImageSplit(
-        np.setdiff1d(others, left), validation, test, np.union1d(left, left_from_validation)
+        np.setdiff1d(rest, left), validation, test, np.union1d(left, left_from_validation)
     )
+
+
+def _first(blocks: list[list[int]], wanted: float) -> tuple[list[int], list[list[int]]]:
+    """Return members of the first blocks, about as many as are wanted, and the other blocks."""
+    taken: list[int] = []
+    for number, block in enumerate(blocks):
+        if len(taken) >= wanted - 0.5:
+            return taken, blocks[number:]
+        taken += block
+    return taken, []
 
 
 def _blocks(

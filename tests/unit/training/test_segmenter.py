@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from counterstain.errors import CounterstainError, InvalidInputError
 from counterstain.masks.agreement import mask_agreement
@@ -16,12 +19,18 @@ from counterstain.training.segmenter import (
     fit_segmenter,
     labelled_field,
 )
-from counterstain.training.segmenter_augment import AugmentSettings, change_light, random_crop
+from counterstain.training.segmenter_augment import (
+    AugmentSettings,
+    change_light,
+    dim_objects,
+    random_crop,
+)
 from counterstain.training.segmenter_crops import CropStream
 from counterstain.training.segmenter_split import split_by_look
-from counterstain.training.segmenter_targets import segmentation_targets
+from counterstain.training.segmenter_targets import contact_weights, segmentation_targets
 
-SMALL = AugmentSettings(size=64, zoom=0.1, blur=0.6)
+SMALL = AugmentSettings(size=64, zoom=0.1, wide_share=0.0, blur=0.6)
+WIDTHS = (4, 4, 8, 8, 8)
 
 
 def discs(seed: int, edge: int = 64, channels: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -48,6 +57,15 @@ def test_touching_objects_have_an_edge_between_them() -> None:
     assert not distance[labels == 0].any()
 
 
+def test_places_between_objects_weigh_more_and_edges_alone_do_not() -> None:
+    labels = np.zeros((30, 30), np.int32)
+    labels[2:12, 2:12], labels[2:12, 14:24], labels[20:28, 2:12] = 1, 2, 3
+    weights = contact_weights(labels)
+    assert weights[7, 12] == weights[7, 11] == weights[7, 14] > 1
+    assert weights[7, 7] == weights[7, 24] == weights[16, 7] == 1
+    assert (contact_weights(np.ones((9, 9), np.uint16)) == 1).all()
+
+
 def test_an_empty_field_is_a_target_too() -> None:
     assert not segmentation_targets(np.zeros((4, 4), np.uint16)).any()
     with pytest.raises(InvalidInputError, match="integers"):
@@ -63,6 +81,21 @@ def test_crops_keep_image_and_labels_together_and_empty_channels_empty() -> None
         inside, outside = image[0][labels > 0], image[0][labels == 0]
         assert inside.mean() > outside.mean() + 0.3
         assert not change_light(image, SMALL, generator)[1].any()
+
+
+def test_dimmed_objects_keep_their_place_and_the_background_its_light() -> None:
+    field = labelled_field(*discs(0, 96, channels=2))
+    image, labels = random_crop(field, SMALL, np.random.default_rng(0))
+    far = ndimage.distance_transform_edt(labels == 0) > 8
+    inside = ndimage.distance_transform_edt(labels > 0) > 3
+    changes = []
+    for seed in range(6):
+        dimmed = dim_objects(image, labels, SMALL, np.random.default_rng(seed))
+        np.testing.assert_allclose(dimmed[0][far], image[0][far], rtol=1e-5)
+        np.testing.assert_array_equal(dimmed[1], image[1])
+        changes.append(dimmed[0][inside] / image[0][inside])
+    assert np.min(changes) < 0.7
+    assert np.max(changes) < 1.001
 
 
 def test_a_stream_repeats_and_refuses_unknown_groups() -> None:
@@ -87,6 +120,8 @@ def test_no_image_is_near_one_that_is_held_back() -> None:
     parts = [split.train, split.validation, split.test, split.left_out]
     assert sorted(np.concatenate(parts).tolist()) == list(range(len(sizes)))
     assert 12 <= len(split.test) <= 25
+    by_size = {size: sum(sizes[i] == size for i in split.validation) for size in set(sizes)}
+    assert min(by_size[256, 256], by_size[360, 360]) > 0
     for train, held in (
         (split.train, np.union1d(split.validation, split.test)),
         (split.validation, split.test),
@@ -109,12 +144,36 @@ def test_loss_is_least_at_the_truth() -> None:
     assert loss(right + 1.0, truth) > loss(right, truth)
 
 
+def test_loss_counts_weighed_places_more() -> None:
+    truth = torch.zeros(1, 3, 4, 4)
+    truth[:, 2] = 1
+    truth[:, 2, :2] = 8
+    loss = SegmenterLoss()
+    wrong = [torch.full((1, 2, 4, 4), -9.0) for _ in range(2)]
+    wrong[0][:, 1, 0], wrong[1][:, 1, 3] = 3.0, 3.0
+    assert loss(wrong[0], truth) > 5 * loss(wrong[1], truth)
+
+
+def test_most_crops_hold_an_object_of_a_sparse_field() -> None:
+    image, labels = np.zeros((1, 400, 400)), np.zeros((400, 400), np.int32)
+    labels[300:310, 300:310] = 1
+    field = labelled_field(image, labels)
+    generator = np.random.default_rng(0)
+    near = replace(SMALL, near_object=0.75)
+    hits = sum(bool(random_crop(field, near, generator)[1].any()) for _ in range(60))
+    assert hits > 30
+
+
 @pytest.mark.slow
 def test_a_tiny_unet_learns_discs_and_repeats() -> None:
     fields = [labelled_field(*discs(seed)) for seed in range(6)]
     settings = SegmenterSettings(steps=90, minibatch=4, learning_rate=1e-2, augment=SMALL)
     segmenter = UNetSegmenter(
-        ["DNA"], widths=(8, 12, 16), seed=0, instances=InstanceSettings(min_area=10)
+        ["DNA"],
+        widths=(8, 12, 16, 16, 16),
+        seed=0,
+        scale=1.0,
+        instances=InstanceSettings(min_area=10),
     )
     done: list[tuple[int, int]] = []
     history = fit_segmenter(segmenter, fields, settings, progress=lambda *at: done.append(at))
@@ -131,14 +190,14 @@ def test_training_repeats_with_its_seed() -> None:
     settings = SegmenterSettings(steps=2, minibatch=2, augment=SMALL)
     weights = []
     for _ in range(2):
-        segmenter = UNetSegmenter(["DNA"], widths=(4, 8), seed=0)
+        segmenter = UNetSegmenter(["DNA"], widths=WIDTHS, seed=0)
         fit_segmenter(segmenter, fields, settings)
         weights.append(segmenter.network.state_dict())
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
 def test_bad_input_is_refused() -> None:
-    segmenter = UNetSegmenter(["DNA", "FITC"], widths=(4, 8))
+    segmenter = UNetSegmenter(["DNA", "FITC"], widths=WIDTHS)
     with pytest.raises(InvalidInputError, match="none"):
         fit_segmenter(segmenter, [], SegmenterSettings())
     with pytest.raises(InvalidInputError, match="1 channel"):
@@ -146,6 +205,6 @@ def test_bad_input_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="integers"):
         labelled_field(np.zeros((1, 4, 4)), np.zeros((4, 4)))
     wild = SegmenterSettings(steps=3, minibatch=1, learning_rate=1e30, augment=SMALL)
-    single = UNetSegmenter(["DNA"], widths=(4, 8))
+    single = UNetSegmenter(["DNA"], widths=WIDTHS)
     with pytest.raises(CounterstainError, match="learning_rate"):
         fit_segmenter(single, [labelled_field(*discs(0))], wild)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from counterstain.errors import InvalidInputError, MissingFileError
@@ -15,9 +16,20 @@ SHIPPED = Path(__file__).parents[3] / "examples" / "nuclei_unet.toml"
 def test_the_shipped_recipe_is_read() -> None:
     recipe = read_recipe(SHIPPED)
     assert recipe.channels == ("nuclei", "effector")
-    assert recipe.scale["coculture"] == 0.5
-    assert recipe.segmenter().widths == recipe.widths
+    made = recipe.segmenter()
+    assert (made.widths, made.diameter) == (recipe.widths, recipe.diameter)
     assert sum(recipe.settings.shares.values()) == 8
+
+
+def test_the_magnification_of_a_field_is_given_or_fitted(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.toml"
+    file.write_text('[network]\nchannels = ["DNA", "x"]\n[scale]\nknown = 0.7\n', "utf-8")
+    recipe = read_recipe(file)
+    labels = np.zeros((60, 60), np.uint8)
+    labels[np.hypot(*np.mgrid[-30:30, -30:30]) < 24] = 1
+    image = np.stack([labels, np.zeros_like(labels)]).astype(float)
+    assert recipe.field(image, labels, "known").scale == 0.7
+    assert recipe.field(image, labels, "other").scale == pytest.approx(0.5, rel=0.05)
 
 
 @pytest.mark.parametrize(
