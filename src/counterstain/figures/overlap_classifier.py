@@ -112,6 +112,7 @@ def _curves(axes: Axes, panel: ClassifierPanel) -> None:
         axes.plot(steps, values, color=colour, ls=dashes, lw=1.6, label=name)
     if np.isfinite(panel.step):
         axes.axvline(panel.step, color=SOFT, lw=0.9, ls=(0, (1.5, 1.5)))
-        axes.text(panel.step, 1.07, "kept", ha="center", size=7.5, color=SOFT)
+        backing = {"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none"}
+        axes.text(panel.step, 1.07, "kept", ha="center", size=7.5, color=SOFT, bbox=backing)
     axes.set_xlabel("step")
-    axes.legend(loc="lower right", handlelength=2.4)
+    axes.legend(loc="lower right", handlelength=2.4, frameon=True, edgecolor="none", framealpha=1)

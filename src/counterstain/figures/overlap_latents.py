@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,8 +18,11 @@ from counterstain.figures.style import GREY, PAGE_WIDTH_IN, SOFT, styled
 
 __all__ = ["LatentColouring", "draw_latent_maps"]
 
-_ROW_IN, _HEAD_IN, _FOOT_IN = 2.65, 0.52, 0.42
-_LEAST, _MOST = 1.5, 26.0
+_ROW_IN, _HEAD_IN, _FOOT_IN = 2.7, 0.55, 0.42
+_LEAST, _MOST = 4.0, 26.0
+_FULL_SIZE = 1500
+"""Points up to which sizes are as in the legend; more are drawn smaller, so that none is buried."""
+_LINE_CHARS = 118
 _SLICES = 10
 _MOST_LABELS = 12
 
@@ -79,28 +83,26 @@ def draw_latent_maps(
     ['UMAP 1', 'component 1']
     """
     height = len(colourings) * (_ROW_IN + _HEAD_IN) + _FOOT_IN
-    figure = Figure(figsize=(PAGE_WIDTH_IN, height), layout="constrained")
-    rows = figure.subfigures(
-        len(colourings) + 1,
-        1,
-        height_ratios=[_ROW_IN + _HEAD_IN] * len(colourings) + [_FOOT_IN],
-        squeeze=False,
-    )[:, 0]
+    figure = Figure(figsize=(PAGE_WIDTH_IN, height))
+    grid = figure.add_gridspec(
+        len(colourings), 2, left=0.035, right=0.825, wspace=0.09, top=1 - _HEAD_IN / height,
+        bottom=(_FOOT_IN + 0.3) / height, hspace=(_HEAD_IN + 0.08) / (_ROW_IN - 0.08),
+    )  # fmt: skip
     most = float(points["overlap"].max()) if points["overlap"].notna().any() else 0.0
-    sizes = point_sizes(points["overlap"].to_numpy(float), most)
+    scale = float(np.clip(np.sqrt(_FULL_SIZE / max(len(points), 1)), 0.3, 1.0))
+    sizes = scale * point_sizes(points["overlap"].to_numpy(float), most)
     order = np.random.default_rng(seed).permutation(len(points))
-    for part, colouring in zip(rows, colourings, strict=False):
-        left, right = part.subplots(1, 2)
+    for row, colouring in enumerate(colourings):
+        left, right = figure.add_subplot(grid[row, 0]), figure.add_subplot(grid[row, 1])
         marks = _marks(colouring.order)
         labels = np.asarray(colouring.labels, dtype=object)
         for axes, names in ((left, ("umap1", "umap2")), (right, ("pc1", "pc2"))):
             _scatter(axes, points[list(names)].to_numpy(float), sizes, labels, marks, order)
         _axes_words(left, right, explained)
-        part.suptitle(
-            f"{colouring.title}: {colouring.words}", x=0.008, ha="left", size=8.5, color=SOFT
-        )
+        words = textwrap.fill(f"{colouring.title}: {colouring.words}", _LINE_CHARS)
+        left.set_title(words, size=8, weight="normal", color=SOFT, pad=5)
         _legend(right, labels, marks)
-    _size_legend(rows[-1], most)
+    _size_legend(figure, most, scale, height)
     return figure
 
 
@@ -110,7 +112,7 @@ def point_sizes(overlap: NDArray[np.float64], most: float) -> NDArray[np.float64
     Examples
     --------
     >>> point_sizes(np.array([0.0, 0.2, 0.4, np.nan]), 0.4).tolist()
-    [1.5, 13.75, 26.0, 1.5]
+    [4.0, 15.0, 26.0, 4.0]
     """
     share = np.nan_to_num(overlap) / most if most > 0 else np.zeros(len(overlap))
     return np.asarray(_LEAST + (_MOST - _LEAST) * np.clip(share, 0, 1))
@@ -169,16 +171,18 @@ def _legend(axes: Axes, labels: NDArray[np.object_], marks: dict[str, GroupMark]
     )  # fmt: skip
 
 
-def _size_legend(part: object, most: float) -> None:
+def _size_legend(figure: Figure, most: float, scale: float, height: float) -> None:
     steps = [0.0, most / 2, most] if most > 0 else [0.0]
     handles = [
         Line2D(
             [], [], ls="", marker="o", color=GREY, mec="none",
-            ms=float(np.sqrt(point_sizes(np.array([step]), most)[0])), label=f"IoU {step:.2f}",
+            ms=float(np.sqrt(scale * point_sizes(np.array([step]), most)[0])),
+            label=f"IoU {step:.2f}",
         )
         for step in steps
     ]  # fmt: skip
-    part.legend(  # type: ignore[attr-defined]
-        handles=handles, loc="center left", ncol=3, title="size of a point: overlap of the patch",
-        title_fontsize=8, alignment="left", borderaxespad=0.2,
+    figure.legend(
+        handles=handles, loc="lower left", bbox_to_anchor=(0.02, 0.02 / height), ncol=3,
+        title="size of a point: overlap of the patch", title_fontsize=8, alignment="left",
+        borderaxespad=0.2,
     )  # fmt: skip

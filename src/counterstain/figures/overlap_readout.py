@@ -70,7 +70,7 @@ def draw_readout_agreement(
     -------
     Figure
         The scatter plot, then difference (overlap − readout) against mean: as measured, and after
-        each curve, each well by the curve of the others. One scale for all differences.
+        each curve, each well by the curve of the others, on one scale.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def draw_readout_agreement(
     marks = group_marks(groups)
     axes = figure.add_subplot(grid[0])
     _scatter(axes, wells, marks, curves, labels)
-    panels = grid[1].subgridspec(1, 1 + len(curves)).subplots(sharey=True, squeeze=False)[0]
+    panels = grid[1].subgridspec(1, 1 + len(curves)).subplots(squeeze=False)[0]
     columns = [("overlap", "As measured", before)]
     columns += [
         (f"calibrated_{c.kind}", f"After the {c.kind} curve", (c.bias, c.low, c.high))
@@ -96,6 +96,9 @@ def draw_readout_agreement(
         _bland_altman(panel, wells, column, marks, limits)
         panel.set_title(title)
         panel.set_xlabel("mean of both")
+    # As measured, both softwares may be in different units: that scale would hide what is left.
+    for panel in panels[2:]:
+        panel.sharey(panels[1])
     panels[0].set_ylabel("overlap − readout")
     return figure
 
@@ -116,12 +119,12 @@ def _scatter(
         rows = wells[wells["group"] == name]
         x, y = rows["overlap"].to_numpy(float), rows["readout"].to_numpy(float)
         draw_dots(axes, x, y, mark, name if name in marks else "_", 14)
-    values = wells[["overlap", "readout"]].to_numpy(float)
-    ends = np.array([np.nanmin(values), np.nanmax(values)]) if values.size else np.zeros(2)
-    axes.plot(ends, ends, color=GREY, lw=0.9, ls=(0, (1.5, 1.5)), label="same value")
+    seen = axes.axis()
+    axes.axline((0, 0), slope=1, color=GREY, lw=0.9, ls=(0, (1.5, 1.5)), label="same value")
     for curve in curves:
         colour, dashes = _CURVES.get(curve.kind, (INK, "-"))
         axes.plot(curve.x, curve.y, color=colour, ls=dashes, lw=1.7, label=f"{curve.kind} curve")
+    axes.axis(seen)
     axes.set_xlabel(labels[0])
     axes.set_ylabel(labels[1])
     axes.set_title("Scatter")
@@ -173,16 +176,12 @@ def draw_readout_histograms(
     >>> figure.axes[1].get_title(loc="left")
     'after'
     """
-    figure = Figure(figsize=(PAGE_WIDTH_IN, 2.7), layout="constrained")
+    figure = Figure(figsize=(PAGE_WIDTH_IN, 3.1), layout="constrained")
     parts = ((before, (_READOUT, _BEFORE)), (after, (_READOUT, _AFTER, "#E69F00")))
-    for axes, (samples, colours), title in zip(
-        figure.subplots(1, 2, sharey=True), parts, labels, strict=True
-    ):
+    for axes, (samples, colours), title in zip(figure.subplots(1, 2), parts, labels, strict=True):
         pairs = zip(samples.items(), colours, strict=False)
         overlay_steps(axes, {n: (v, c) for (n, v), c in pairs}, "wells")
         axes.set_title(title)
         axes.set_xlabel("overlap of the well")
-        axes.tick_params(labelleft=True)
-        axes.set_ylim(0, axes.get_ylim()[1] * 1.35)
-        axes.legend(loc="upper right", handlelength=2.6)
+        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2), handlelength=2.6, borderpad=0)
     return figure

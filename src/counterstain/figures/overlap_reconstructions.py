@@ -17,7 +17,7 @@ from counterstain.figures.tiles import caption, draw_scale_bar, draw_tile, text_
 __all__ = ["draw_patch_reconstructions"]
 
 _MOST = 5
-_LEFT, _GAP, _RIGHT, _TOP, _WORDS = 1.0, 0.06, 0.62, 0.04, 0.24
+_LEFT, _GAP, _RIGHT, _TOP, _WORDS = 1.0, 0.06, 0.75, 0.04, 0.24
 
 
 @styled
@@ -63,7 +63,9 @@ def draw_patch_reconstructions(
     side = (PAGE_WIDTH_IN - _LEFT - _RIGHT - (_MOST - 1) * _GAP) / _MOST
     height = _TOP + 4 * (side + _GAP) + _WORDS
     figure = Figure(figsize=(PAGE_WIDTH_IN, height))
-    end = float(np.percentile(np.abs(error[chosen]), 99.5)) or 1.0
+    # The median patch sets the scale: a saturated one would hide the errors of all others.
+    ends = np.percentile(np.abs(error[chosen]), 99.5, axis=(1, 2, 3))
+    end = float(np.median(ends)) or 1.0
     names = ("original", "recon-\nstruction", *(f"error in\n{kind}" for kind in kinds))
     for row, name in enumerate(names):
         top = _TOP + row * (side + _GAP)
@@ -91,3 +93,4 @@ def _bar(figure: Figure, scale: Normalize, top: float, side: float, height: floa
     )
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=2, labelsize=7.5)
+    bar.set_label("reconstruction \N{MINUS SIGN} original", size=7.5)

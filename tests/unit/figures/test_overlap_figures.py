@@ -207,12 +207,13 @@ def test_readout_shows_limits_before_and_after_each_curve(colliding: Colliding) 
               for k in ("linear", "monotone")]  # fmt: skip
     labels = ("IoU of the masks", "readout “overlap”")
     figure = draw_readout_agreement(wells, GROUPS, (-18.0, -40.0, 4.0), curves, labels)
-    scatter, before, after, _ = figure.axes
+    scatter, before, after, last = figure.axes
     assert "linear curve" in [t.get_text() for t in scatter.get_legend().get_texts()]
     levels = [float(line.get_ydata()[0]) for line in before.get_lines()]
     assert levels == [0.0, -18.0, -40.0, 4.0]
     assert _dots(figure, 2)[0][:, 1].tolist() == pytest.approx([0.5] * 8)
-    assert before.get_ylim() == after.get_ylim()
+    assert before.get_ylim() != after.get_ylim() == last.get_ylim()
+    assert scatter.get_xlim()[1] < 1 < scatter.get_ylim()[1]
     assert colliding(figure) == []
 
 

@@ -374,10 +374,20 @@ def test_faulty_patches_are_counted_apart(tmp_path: Path) -> None:
 def test_a_readout_is_told_with_its_agreement(tmp_path: Path) -> None:
     curve = {"spearman": _estimate(0.9), "concordance_before": _estimate(0.1),
              "concordance_after": _estimate(0.95)}  # fmt: skip
-    readout = {"n_wells": 30, "column": "overlap", "curves": {"linear": curve}, "reason": ""}
+    readout = {
+        "n_wells": 30,
+        "column": "overlap",
+        "curves": {"linear": curve},
+        "reason": "",
+        "not_on_plate": ["P24"],
+        "without_readout": [f"A{i:02d}" for i in range(1, 15)],
+    }
     text = readout_sentence(_data(RunFolder(tmp_path / "R"), readout=readout))
     assert "rank correlation of 0.90 [0.89, 0.91]" in text
     assert "0.95 [0.94, 0.96] after the linear curve" in text
+    assert "1 of the readout are not on the plate (P24)" in text
+    assert "14 of the plate have no readout (A01, A02," in text
+    assert "A13" not in text
 
 
 def test_noise_is_no_structure() -> None:

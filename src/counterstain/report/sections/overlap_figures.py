@@ -79,18 +79,29 @@ def crowding_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | None
     means = good.groupby(key)[["cells", *columns]].mean().reset_index()
     means = means.rename(columns={"class_name": "group"})
     panels = [
-        CrowdingPanel(column, title, _correlations(overlap, column), "above_chance" in column)
+        CrowdingPanel(
+            column, _upper(title), _correlations(overlap, column), "above_chance" in column
+        )
         for column, title in columns.items()
     ]
     caption = (
         "Within a class the contact is the same, so that a good measure does not rise with the "
-        f"number of cells. IoU depends on how many {overlap.kinds[0]} there are for each of the "
-        f"{overlap.kinds[1]}, too; the share of their area does not. ρ: Spearman’s correlation "
-        "over wells with its 95 % interval; lines only guide the eye. "
+        f"number of cells. {_about_share(overlap)}ρ: Spearman’s correlation over wells with its "
+        "95 % interval; lines only guide the eye. "
         f"{len(means)} wells, {len(good)} fields."
     )
     figure = draw_crowding(means, names, panels)
     return book.add("overlap_crowding", figure, caption=caption, alt=crowding_sentence(overlap))
+
+
+def _about_share(overlap: OverlapData) -> str:
+    if "share_a" not in crowded_columns(overlap):
+        return ""
+    a, b = overlap.kinds
+    return (
+        f"IoU depends on how many {a} there are for each of the {b}, too; the share of their "
+        "area does not. "
+    )
 
 
 def _correlations(overlap: OverlapData, column: str) -> dict[str, Estimate]:

@@ -62,8 +62,8 @@ def reconstruction_figures(overlap: OverlapData, book: FigureBook) -> list[PageF
         caption = (
             f"{words.capitalize()} of wells that the autoencoder never saw, from the best "
             "reconstruction (left) to the worst (right), evenly spread between them. The error is "
-            "reconstruction − original on the scale of the plate’s negative controls; all errors "
-            f"on one scale, composites with gamma {GAMMA:g}."
+            "reconstruction − original on the scale of the plate’s negative controls; all on "
+            f"one scale, that of the median patch; composites with gamma {GAMMA:g}."
         )
         alt = f"{words.capitalize()} and their reconstructions, RMSE {rmse.min():.3f} to "
         alt += f"{rmse.max():.3f}."
@@ -160,7 +160,7 @@ def _labelled(
 def _order(overlap: OverlapData, labels: pd.Series) -> list[str]:
     """Return labels in the order of the groups, others by how many there are."""
     counts = labels.value_counts()
-    first = [name for name in overlap.groups if name in counts.index]
+    first = [name for name in (*overlap.groups, "faulty") if name in counts.index]
     rest = sorted((name for name in counts.index if name not in first), key=lambda n: -counts[n])
     return [*first, *map(str, rest)]
 

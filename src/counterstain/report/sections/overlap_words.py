@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 _SURE = 0.05
+_MOST_NAMES = 12
 
 
 def joined(parts: list[str]) -> str:
@@ -258,4 +259,20 @@ def readout_sentence(overlap: OverlapData) -> str:
         f"{interval(as_estimate(curve.get('concordance_after')))} after the {kind} curve"
         for kind, curve in curves.items()
     ]
-    return f"{text}, {joined(after)}, each well by the curve of the others."
+    return f"{text}, {joined(after)}, each well by the curve of the others.{_unmatched(found)}"
+
+
+def _unmatched(found: Mapping[str, Any]) -> str:
+    """Count the wells that one of both softwares does not know."""
+    words = {
+        "not_on_plate": "of the readout are not on the plate",
+        "without_readout": "of the plate have no readout",
+        "without_value": "have a readout and no overlap",
+    }
+    parts = [
+        f"{len(names)} {text} ({', '.join(map(str, names[:_MOST_NAMES]))}"
+        f"{', …' if len(names) > _MOST_NAMES else ''})"
+        for key, text in words.items()
+        if (names := list(found.get(key) or []))
+    ]
+    return f" Wells that take no part: {'; '.join(parts)}." if parts else ""
