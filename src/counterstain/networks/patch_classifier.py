@@ -10,8 +10,17 @@ from torch import Tensor, nn
 
 from counterstain.errors import InvalidInputError
 from counterstain.networks.patch_encoder import PatchEncoder
+from counterstain.networks.patch_pooling import (
+    average_features,
+    average_width,
+    mask_features,
+    mask_width,
+)
 
-__all__ = ["PatchClassifier"]
+__all__ = ["READS", "PatchClassifier"]
+
+READS = ("masks", "averages", "latents")
+"""What the dense layer can read."""
 
 _HIDDEN = 128
 
@@ -19,20 +28,21 @@ _HIDDEN = 128
 class PatchClassifier(nn.Module):
     """Encoder, then 128 dense units, then K classes.
 
-    The head reads features averaged over the patch, or all latents, place by place. Where a cell
-    lies says nothing about its class, and a head on thousands of places learns the training wells
-    by heart: the latter is there to be compared with.
+    The head reads features averaged over the masks that the encoder predicts, features averaged
+    over the patch, or all latents, place by place. Where a cell lies says nothing about its class,
+    and a head on thousands of places learns the training wells by heart: the last is there to be
+    compared with.
 
     Parameters
     ----------
     arguments : mapping
         As for `PatchEncoder`, with ``class_names`` (K names) and optionally ``dropout``
-        (0.3) and ``reads`` ("averages", or "latents").
+        (0.3) and ``reads`` ("masks", "averages" or "latents").
 
     Raises
     ------
     InvalidInputError
-        If there are fewer than two classes, or `reads` is neither.
+        If there are fewer than two classes, or `reads` is none of these.
 
     Examples
     --------
@@ -51,16 +61,20 @@ class PatchClassifier(nn.Module):
             raise InvalidInputError(
                 f"`class_names` must be two classes or more; got {names}: add a class."
             )
-        dropout, reads = float(arguments.get("dropout", 0.3)), arguments.get("reads", "averages")
-        if reads not in ("averages", "latents"):
-            raise InvalidInputError(f'`reads` must be "averages" or "latents"; got {reads!r}.')
+        dropout, reads = float(arguments.get("dropout", 0.3)), arguments.get("reads", "masks")
+        if reads not in READS:
+            raise InvalidInputError(f"`reads` must be one of {list(READS)}; got {reads!r}.")
         self.reads = reads
         self.class_names = tuple(names)
         self.encoder = PatchEncoder(arguments)
         own = {"class_names": names, "dropout": dropout, "reads": reads}
         self.arguments = self.encoder.arguments | own
-        shape = self.encoder.latent_shape
-        width = self.encoder.pooled_width if reads == "averages" else math.prod(shape)
+        widths = {
+            "masks": mask_width(self.encoder),
+            "averages": average_width(self.encoder),
+            "latents": math.prod(self.encoder.latent_shape),
+        }
+        width = widths[reads]
         # Features of a frozen encoder have any scale; the norm gives all of them a say.
         self.head = nn.Sequential(
             nn.BatchNorm1d(width),
@@ -73,8 +87,10 @@ class PatchClassifier(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """Return what the head reads of images ``(N, C, S, S)``, ``(N, P)``."""
-        whole = self.reads == "latents"
-        return cast("Tensor", self.encoder(images)) if whole else self.encoder.pooled(images)
+        if self.reads == "latents":
+            return cast("Tensor", self.encoder(images))
+        maps = self.encoder.maps(images)
+        return mask_features(maps) if self.reads == "masks" else average_features(maps)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits ``(N, K)`` of images ``(N, C, S, S)`` on the controls' scale."""

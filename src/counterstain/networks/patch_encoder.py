@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
-import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from counterstain.errors import InvalidInputError
 from counterstain.networks.layers import IntensityCompression
@@ -26,10 +26,17 @@ class PatchMaps(NamedTuple):
         ``(N, A, S / 4, S / 4)``: edges and rims of cells.
     coarse : Tensor
         ``(N, B, S / 8, S / 8)``: whole cells.
+    rims : Tensor
+        ``(N, A, S / 4, S / 4)``: fine features that know the coarse ones around them.
+    areas : Tensor
+        ``(N, 3, S / 4, S / 4)`` logits of the shares of each place that the first mask, the
+        second, and both cover; they mean that only once a regressor has trained them.
     """
 
     fine: Tensor
     coarse: Tensor
+    rims: Tensor
+    areas: Tensor
 
 
 def _convolution(narrow: int, wide: int, stride: int = 1) -> list[nn.Module]:
@@ -54,10 +61,11 @@ class PatchEncoder(nn.Module):
 
     Examples
     --------
+    >>> import torch
     >>> encoder = PatchEncoder({"channels": 2, "size": 16, "widths": [4, 6, 8], "latents": 3})
     >>> images = torch.rand(5, 2, 16, 16)
-    >>> encoder(images).shape, encoder.pooled(images).shape, encoder.latent_shape
-    (torch.Size([5, 12]), torch.Size([5, 22]), (3, 2, 2))
+    >>> encoder(images).shape, encoder.latent_shape, encoder.maps(images).areas.shape
+    (torch.Size([5, 12]), (3, 2, 2), torch.Size([5, 3, 4, 4]))
     """
 
     def __init__(self, arguments: Mapping[str, Any]) -> None:
@@ -89,11 +97,9 @@ class PatchEncoder(nn.Module):
             *_convolution(second, third, stride=2), *_convolution(third, third)
         )
         self.to_latents = nn.Conv2d(third, latents, 1)
-
-    @property
-    def pooled_width(self) -> int:
-        """Entries of `pooled`."""
-        return self.widths[1] + 2 * self.widths[2]
+        self.context = nn.Conv2d(third, second, 1)
+        self.to_rims = nn.Sequential(nn.Conv2d(second, second, 3, padding=1), nn.ReLU())
+        self.to_areas = nn.Conv2d(second, 3, 1)
 
     def compress(self, images: Tensor) -> Tensor:
         """Return images on an asinh scale, on which dim cells count and debris does not burn."""
@@ -102,18 +108,12 @@ class PatchEncoder(nn.Module):
     def maps(self, images: Tensor) -> PatchMaps:
         """Return the features of images ``(N, C, S, S)`` on the controls' scale, as maps."""
         fine = self.to_fine(self.compress(images))
-        return PatchMaps(fine, self.to_coarse(fine))
-
-    def pooled(self, images: Tensor) -> Tensor:
-        """Return features ``(N, P)`` that do not depend on where in a patch something lies."""
-        return self.pool(self.maps(images))
-
-    @staticmethod
-    def pool(maps: PatchMaps) -> Tensor:
-        """Return means of fine features, then means and largest values of coarse ones."""
-        fine, coarse = maps
-        return torch.cat([fine.mean((2, 3)), coarse.mean((2, 3)), coarse.amax((2, 3))], 1)
+        coarse = self.to_coarse(fine)
+        around = functional.interpolate(self.context(coarse), scale_factor=2)
+        rims = self.to_rims(functional.relu(fine + around))
+        return PatchMaps(fine, coarse, rims, self.to_areas(rims))
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the latents ``(N, D)`` of images ``(N, C, S, S)``."""
-        return cast("Tensor", self.to_latents(self.maps(images).coarse)).flatten(1)
+        coarse = self.to_coarse(self.to_fine(self.compress(images)))
+        return cast("Tensor", self.to_latents(coarse)).flatten(1)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from counterstain.networks.patch_encoder import PatchEncoder
+from counterstain.networks.patch_pooling import average_features, average_width, soft_overlap
 
 __all__ = ["AreaRegressor", "DenseRegressor", "OverlapAnswer"]
 
 _HIDDEN = 128
-_LEAST_AREA = 1e-3
 
 
 class OverlapAnswer(NamedTuple):
@@ -44,7 +44,7 @@ class _Regressor(nn.Module):
         self.encoder = PatchEncoder(arguments)
         self.arguments = dict(self.encoder.arguments)
         self.dense = nn.Sequential(
-            nn.Linear(self.encoder.pooled_width, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, 2)
+            nn.Linear(average_width(self.encoder), _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, 2)
         )
 
 
@@ -67,7 +67,8 @@ class DenseRegressor(_Regressor):
 
     def forward(self, images: Tensor) -> OverlapAnswer:
         """Return the overlap of images ``(N, C, S, S)`` on the controls' scale."""
-        value, fault = self.dense(self.encoder.pooled(images)).unbind(1)
+        maps = self.encoder.maps(images)
+        value, fault = self.dense(average_features(maps)).unbind(1)
         return OverlapAnswer(functional.softplus(value) * torch.sigmoid(-fault), fault)
 
 
@@ -94,20 +95,9 @@ class AreaRegressor(_Regressor):
 
     kind = "patch_area_regressor"
 
-    def __init__(self, arguments: Mapping[str, Any]) -> None:
-        super().__init__(arguments)
-        _, fine, coarse = self.encoder.widths
-        self.context = nn.Conv2d(coarse, fine, 1)
-        self.areas = nn.Sequential(
-            nn.Conv2d(fine, fine, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(fine, 3, 1)
-        )
-
     def forward(self, images: Tensor) -> OverlapAnswer:
         """Return the overlap of images ``(N, C, S, S)`` on the controls' scale."""
         maps = self.encoder.maps(images)
-        around = functional.interpolate(self.context(maps.coarse), scale_factor=2)
-        areas = cast("Tensor", self.areas(functional.relu(maps.fine + around)))
-        first, second, both = torch.sigmoid(areas).sum((2, 3)).unbind(1)
-        overlap = both / (first + second - both).clamp_min(_LEAST_AREA)
-        fault = self.dense(self.encoder.pool(maps))[:, 1]
-        return OverlapAnswer(overlap * torch.sigmoid(-fault), fault, areas)
+        fault = self.dense(average_features(maps))[:, 1]
+        overlap = soft_overlap(torch.sigmoid(maps.areas))
+        return OverlapAnswer(overlap * torch.sigmoid(-fault), fault, maps.areas)

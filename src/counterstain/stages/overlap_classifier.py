@@ -180,7 +180,7 @@ def _try_all(
     for choice in choices:
         tried.append(trainer.try_choice(choice))
         progress(len(tried), len(choices))
-    for choice in fine_tuned_choices(best_choice(tried).choice.start):
+    for choice in fine_tuned_choices(best_choice(tried).choice):
         label = f"classifier of {source.kind} patches, {choice.augmentation}"
         tried.append(trainer.try_choice(choice, listener.track(label)))
     return tried

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 __all__ = ["principal_components", "umap_of"]
@@ -81,6 +82,8 @@ def umap_of(
         rows = np.unique(np.linspace(0, len(rows) - 1, most).astype(int))
     if len(rows) < 6:
         return found
+    # UMAP's compiler resets the threads of OpenMP, and with them torch's: several times as slow.
+    threads = torch.get_num_threads()
     with warnings.catch_warnings():
         # It warns that TensorFlow is missing, and that a seed leaves it one core.
         warnings.simplefilter("ignore")
@@ -88,4 +91,5 @@ def umap_of(
 
         model = UMAP(n_neighbors=min(neighbours, len(rows) - 1), random_state=seed, n_jobs=1)
         found[rows] = model.fit_transform(points[rows])
+    torch.set_num_threads(threads)
     return found

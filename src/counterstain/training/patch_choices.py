@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from counterstain.networks.patch_classifier import PatchClassifier
@@ -24,17 +23,17 @@ class Choice:
         Where its encoder comes from: ``autoencoder`` or ``regressor``.
     training : {"frozen", "fine-tuned"}
         Whether the encoder stays as it is.
-    reads : {"averages", "latents"}
+    reads : {"masks", "averages", "latents"}
         What the dense layer reads.
     weight_decay : float
         Of AdamW.
-    augmentation : {"none", "turns", "turns and jitter"}
+    augmentation : {"turns", "turns and jitter"}
         How patches are varied.
     """
 
     start: str
     training: str = "frozen"
-    reads: str = "averages"
+    reads: str = "masks"
     weight_decay: float = 1e-1
     augmentation: str = "turns"
 
@@ -81,40 +80,42 @@ class TriedChoice:
 def frozen_choices(starts: Sequence[str]) -> list[Choice]:
     """Return what is tried with encoders as they are.
 
-    Examples
-    --------
-    >>> len(frozen_choices(["autoencoder"]))
-    7
-    """
-    tried = [
-        Choice(start, weight_decay=decay, augmentation=augmentation)
-        for start in starts
-        for augmentation in ("turns", "turns and jitter")
-        for decay in _WEIGHT_DECAYS
-    ]
-    # As the reference system did it: the dense layer on all latents of the autoencoder.
-    return [*tried, *(Choice(s, reads="latents") for s in starts if s == "autoencoder")]
-
-
-def fine_tuned_choices(start: str) -> list[Choice]:
-    """Return what is tried with an encoder that goes on learning.
+    Only a regressor knows the masks that features can be averaged over. The last choice is the
+    dense layer on all latents of the autoencoder, which learns its training wells by heart.
 
     Examples
     --------
-    >>> [choice.weight_decay for choice in fine_tuned_choices("regressor")]
-    [0.1, 1.0, 0.1]
+    >>> [choice.reads for choice in frozen_choices(["autoencoder"])]
+    ['averages', 'averages', 'averages', 'latents']
     """
-    ways = ((1e-1, "turns"), (1.0, "turns"), (1e-1, "turns and jitter"))
-    return [Choice(start, "fine-tuned", "averages", decay, varied) for decay, varied in ways]
+    tried: list[Choice] = []
+    for decay in _WEIGHT_DECAYS:
+        if "regressor" in starts:
+            ways = ("turns", "turns and jitter")
+            tried += [Choice("regressor", "frozen", "masks", decay, way) for way in ways]
+        if "autoencoder" in starts:
+            tried.append(Choice("autoencoder", "frozen", "averages", decay))
+    if "autoencoder" in starts:
+        tried.append(Choice("autoencoder", "frozen", "latents"))
+    return tried
+
+
+def fine_tuned_choices(best: Choice) -> list[Choice]:
+    """Return what is tried with an encoder that goes on learning, from the best frozen choice.
+
+    Examples
+    --------
+    >>> [choice.augmentation for choice in fine_tuned_choices(Choice("regressor"))]
+    ['turns and jitter', 'turns']
+    """
+    ways = ("turns and jitter", "turns")
+    return [replace(best, training="fine-tuned", weight_decay=1e-1, augmentation=w) for w in ways]
 
 
 def best_choice(tried: Sequence[TriedChoice]) -> TriedChoice:
     """Return the choice with the least loss on validation wells.
 
     The loss rather than the accuracy: it also says how sure of its errors a network is, which is
-    what learning by heart shows in first.
+    where learning by heart shows first.
     """
-    return min(
-        tried,
-        key=lambda one: one.validation_loss if math.isfinite(one.validation_loss) else math.inf,
-    )
+    return min(tried, key=lambda one: one.validation_loss)

@@ -24,13 +24,13 @@ _Ids = NDArray[np.int64]
 _Floats = NDArray[np.float32]
 
 _AUGMENTATIONS = {
-    "none": Augmentation(turns=False),
     "turns": Augmentation(),
     "turns and jitter": Augmentation(jitter=StainJitter(gain=0.15, offset=0.03)),
 }
 _VIEWS = 4
 _HEAD_STEPS = 1200
 _SMOOTHING = 0.05
+_LOOKED_AT = 400
 # Quarter turns and mirror images in an order in which each prefix is as varied as can be.
 _SYMMETRIES = (0, 5, 2, 7, 1, 4, 3, 6)
 
@@ -125,19 +125,22 @@ class ClassifierTrainer:
             images, _ = varied.apply(self._source.images(chosen), generator)
             return _cross_entropy(network(as_images(images, self._device)), self._classes(chosen))
 
+        # A sample of the training patches is enough for the curve.
+        seen = np.random.default_rng(settings.seed).permutation(training)[:_LOOKED_AT]
+
         def evaluate(network: PatchClassifier) -> dict[str, float]:
             logits = [
                 in_batches(network, self._source.images, ids, self._device)
-                for ids in (training, self._targets.validation)
+                for ids in (seen, self._targets.validation)
             ]
-            return self._numbers(*logits)
+            return self._numbers(*logits, seen)
 
         steps = settings.classifier_steps
         fit = PatchFit(
             steps,
             learning_rate=2e-3,
             weight_decay=choice.weight_decay,
-            evaluate_every=max(1, steps // 10),
+            evaluate_every=max(1, steps // 8),
             seed=settings.seed,
         )
         history = fit_patches(network, loss, fit, evaluate=evaluate, progress=progress)
@@ -164,7 +167,7 @@ class ClassifierTrainer:
                 head(torch.from_numpy(features).to(self._device)).cpu().numpy()
                 for features in (training, validation)
             ]
-            return self._numbers(*logits)
+            return self._numbers(*logits, self._targets.training)
 
         fit = PatchFit(
             _HEAD_STEPS,
@@ -197,11 +200,11 @@ class ClassifierTrainer:
             self._features[key] = (np.stack(views), plain[0], plain[1])
         return self._features[key]
 
-    def _numbers(self, training: _Floats, validation: _Floats) -> dict[str, float]:
+    def _numbers(self, training: _Floats, validation: _Floats, seen: _Ids) -> dict[str, float]:
         targets = self._targets
         true = targets.index[targets.validation]
         loss = functional.cross_entropy(torch.from_numpy(validation), torch.from_numpy(true))
-        right = training.argmax(1) == targets.index[targets.training]
+        right = training.argmax(1) == targets.index[seen]
         return {
             "validation_loss": float(loss),
             "train_accuracy": float(right.mean()),

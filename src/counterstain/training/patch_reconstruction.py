@@ -19,6 +19,7 @@ from counterstain.training.patch_source import Augmentation, PatchSource, as_ima
 
 __all__ = ["Reconstructions", "fit_autoencoder", "reconstruct"]
 
+_LOOKED_AT = 600
 _Ids = NDArray[np.int64]
 
 
@@ -92,6 +93,8 @@ def fit_autoencoder(
         network = PatchAutoencoder(arguments)
     network.to(device, memory_format=torch.channels_last)
     varied = Augmentation()
+    # Along the way a sample of the validation patches is enough.
+    some = validation[:: max(1, len(validation) // _LOOKED_AT)]
 
     def loss(network: PatchAutoencoder, generator: np.random.Generator) -> Tensor:
         chosen = generator.choice(ids, settings.minibatch)
@@ -103,9 +106,7 @@ def fit_autoencoder(
         def error(images: Tensor) -> Tensor:
             return _errors(network, images)[:, :1]
 
-        return {
-            "validation_loss": float(in_batches(error, source.images, validation, device).mean())
-        }
+        return {"validation_loss": float(in_batches(error, source.images, some, device).mean())}
 
     steps = settings.autoencoder_steps
     fit = PatchFit(steps, evaluate_every=max(1, steps // 8), seed=settings.seed)

@@ -46,7 +46,8 @@ class PatchLearning:
     widths : tuple of int, default (16, 32, 48)
         Features of the encoder at a half, a quarter and an eighth of the size.
     autoencoder_steps, regressor_steps, classifier_steps : int
-        Training steps of the autoencoder, of each regressor, and of each fine-tuned classifier.
+        Training steps of the autoencoder, of the regressor of areas (half as many of the dense one,
+        which is there to be compared with), and of each fine-tuned classifier.
     minibatch : int, default 48
         Patches a step.
     embedded_patches : int, default 10000
@@ -79,7 +80,7 @@ class PatchLearning:
     group: str = "Metadata_Well"
     latents: int = 16
     widths: tuple[int, int, int] = (16, 32, 48)
-    autoencoder_steps: int = 500
+    autoencoder_steps: int = 350
     regressor_steps: int = 600
     classifier_steps: int = 400
     minibatch: int = 48
