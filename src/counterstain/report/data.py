@@ -13,39 +13,17 @@ import numpy as np
 import pandas as pd
 import zarr
 
-from counterstain.errors import InvalidInputError, MissingFileError
+from counterstain.errors import MissingFileError
 from counterstain.figures.attribution_record import AttributionPictures
 from counterstain.figures.composite import channel_colours
 from counterstain.figures.picture_record import BoundaryPictures, GeneratedPictures
 from counterstain.figures.strip_record import Strips
-from counterstain.files import read_json
+from counterstain.report.run_tables import NEEDED_COLUMNS, read_part, read_table
 from counterstain.run_folder import RunFolder
 
 __all__ = ["RunData", "read_run"]
 
 _NOUNS = {"cells": "cells", "tiles": "tiles", "fields": "fields"}
-_NEEDED = {
-    "wells": ("Metadata_Plate", "Metadata_Well", "class_name", "n_fields", "n_crops"),
-    "scores": ("Metadata_Well", "class_name"),
-    "fields": ("Metadata_Plate", "Metadata_Well", "Metadata_Site", "faulty", "reason"),
-    "effects": ("channel", "region", "feature", "unit", "real", "real_low", "real_high",
-                "counterfactual", "counterfactual_low", "counterfactual_high", "verdict",
-                "sentence"),
-    "counterfactuals": ("source_class", "target_class"),
-    "boundary": ("Metadata_Plate", "Metadata_Well", "class_name", "source_class", "target_class",
-                 "log_odds", "component"),
-    "likelihood": ("Metadata_Well", "class_name", "n_crops", "bits_per_dim"),
-    "cell_occlusion": ("Metadata_Plate", "Metadata_Well", "called", "region", "channel", "drop",
-                       "flips"),
-    "audits": ("audit", "check", "status", "value", "low", "high", "unit", "sentence"),
-    "overlap": ("Metadata_Plate", "Metadata_Well", "class_name", "fault", "iou",
-                "iou_above_chance", "patch_iou_sum", "n_a", "n_b"),
-    "overlap_wells": ("Metadata_Plate", "Metadata_Well", "class_name", "n_fields",
-                      "n_faulty_fields", "iou", "iou_above_chance"),
-    "overlap_patches": ("patch", "Metadata_Plate", "Metadata_Well", "class_name", "state", "iou"),
-    "overlap_latents": ("patch", "Metadata_Plate", "Metadata_Well", "class_name", "iou", "part"),
-    "overlap_treatments": ("n_wells", "mean", "difference", "low", "high", "p", "q"),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -223,9 +201,9 @@ def read_run(folder: RunFolder) -> RunData:
             "give the folder that `counterstain run` wrote with --out."
         )
     missing: dict[str, str] = {}
-    run = _json(folder.run_json, "run", "the settings of the run", missing)
-    metrics = _json(folder.metrics, "metrics", "the numbers of the run", missing)
-    tables = {name: _table(folder, name, missing) for name in _NEEDED}
+    run = read_part(folder.run_json, "run", "the settings of the run", missing)
+    metrics = read_part(folder.metrics, "metrics", "the numbers of the run", missing)
+    tables = {name: read_table(folder, name, missing) for name in NEEDED_COLUMNS}
     return RunData(
         folder=folder,
         run=run,
@@ -238,50 +216,6 @@ def read_run(folder: RunFolder) -> RunData:
         attributions=_pictures(folder.attributions, AttributionPictures, missing),
         missing=missing,
     )
-
-
-def _json(path: Path, name: str, what: str, missing: dict[str, str]) -> Mapping[str, Any]:
-    if not path.is_file():
-        missing[name] = f"{path.name} is not there: {what} cannot be shown."
-        return {}
-    try:
-        content = read_json(path)
-    except InvalidInputError:
-        content = None
-    if not isinstance(content, dict):
-        missing[name] = f"{path.name} is damaged: {what} cannot be shown."
-        return {}
-    return content
-
-
-def _table(folder: RunFolder, name: str, missing: dict[str, str]) -> pd.DataFrame | None:
-    path = folder.table(name)
-    if not path.is_file():
-        missing[name] = f"tables/{path.name} is not there: the run has not come so far."
-        return None
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        missing[name] = f"tables/{path.name} is damaged ({type(error).__name__}): make it anew."
-        return None
-    lacking = [column for column in _NEEDED[name] if column not in table.columns]
-    if lacking:
-        missing[name] = f"tables/{path.name} lacks the column(s) {', '.join(lacking)}."
-        return None
-    return _filled(table)
-
-
-def _filled(table: pd.DataFrame) -> pd.DataFrame:
-    """Write "in no class" and "none" one way, however the table holds them; drop unusable crops."""
-    for column in ("class_name", "predicted", "reason", "sentence"):
-        if column in table:
-            table[column] = table[column].astype(object).where(table[column].notna(), "")
-    if "usable" in table:
-        table = table[table["usable"].astype(bool)].reset_index(drop=True)
-    for column in ("n_fields", "n_faulty", "n_crops"):
-        if column in table:
-            table[column] = pd.to_numeric(table[column]).fillna(0).astype("int64")
-    return table
 
 
 def _store(path: Path, missing: dict[str, str]) -> Mapping[str, Any]:
