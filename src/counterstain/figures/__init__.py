@@ -31,6 +31,34 @@ if TYPE_CHECKING:
     from counterstain.figures.generated import draw_samples as draw_samples
     from counterstain.figures.isosurface import draw_isosurface_strips as draw_isosurface_strips
     from counterstain.figures.null_screen import draw_null_screen as draw_null_screen
+    from counterstain.figures.overlap_calls import draw_interaction_calls as draw_interaction_calls
+    from counterstain.figures.overlap_classifier import (
+        draw_classifier_accuracy as draw_classifier_accuracy,
+    )
+    from counterstain.figures.overlap_crowding import draw_crowding as draw_crowding
+    from counterstain.figures.overlap_groups import draw_overlap_groups as draw_overlap_groups
+    from counterstain.figures.overlap_histograms import (
+        draw_patch_histograms as draw_patch_histograms,
+    )
+    from counterstain.figures.overlap_latents import draw_latent_maps as draw_latent_maps
+    from counterstain.figures.overlap_patches import draw_patch_examples as draw_patch_examples
+    from counterstain.figures.overlap_plate import draw_overlap_plate as draw_overlap_plate
+    from counterstain.figures.overlap_readout import (
+        draw_readout_agreement as draw_readout_agreement,
+    )
+    from counterstain.figures.overlap_readout import (
+        draw_readout_histograms as draw_readout_histograms,
+    )
+    from counterstain.figures.overlap_reconstructions import (
+        draw_patch_reconstructions as draw_patch_reconstructions,
+    )
+    from counterstain.figures.overlap_regression import (
+        draw_overlap_regression as draw_overlap_regression,
+    )
+    from counterstain.figures.overlap_sprites import write_sprites as write_sprites
+    from counterstain.figures.overlap_treatments import (
+        draw_overlap_treatments as draw_overlap_treatments,
+    )
     from counterstain.figures.plate_map import draw_plate_map as draw_plate_map
     from counterstain.figures.separation import draw_class_scores as draw_class_scores
     from counterstain.figures.separation import draw_control_scores as draw_control_scores
@@ -45,23 +73,37 @@ _LAZY = {
     "draw_channel_maps": "attribution",
     "draw_checks": "audits",
     "draw_class_scores": "separation",
+    "draw_classifier_accuracy": "overlap_classifier",
     "draw_confusion_matrix": "confusion",
     "draw_control_scores": "separation",
     "draw_counterfactual_strips": "strips",
+    "draw_crowding": "overlap_crowding",
     "draw_dose_curves": "dose",
     "draw_effects": "effects",
     "draw_faithfulness": "faithfulness",
     "draw_faulty_fields": "faulty",
     "draw_inside_share": "audits",
+    "draw_interaction_calls": "overlap_calls",
     "draw_isosurface_strips": "isosurface",
+    "draw_latent_maps": "overlap_latents",
     "draw_morphs": "generated",
     "draw_null_screen": "null_screen",
     "draw_outcome_gallery": "attribution_gallery",
+    "draw_overlap_groups": "overlap_groups",
+    "draw_overlap_plate": "overlap_plate",
+    "draw_overlap_regression": "overlap_regression",
+    "draw_overlap_treatments": "overlap_treatments",
+    "draw_patch_examples": "overlap_patches",
+    "draw_patch_histograms": "overlap_histograms",
+    "draw_patch_reconstructions": "overlap_reconstructions",
     "draw_plate_map": "plate_map",
+    "draw_readout_agreement": "overlap_readout",
+    "draw_readout_histograms": "overlap_readout",
     "draw_reconstructions": "generated",
     "draw_samples": "generated",
     "draw_sanity_matrix": "audits",
     "save_figure": "style",
+    "write_sprites": "overlap_sprites",
 }
 __all__ = [
     "compose_channels",
@@ -71,23 +113,37 @@ __all__ = [
     "draw_channel_maps",
     "draw_checks",
     "draw_class_scores",
+    "draw_classifier_accuracy",
     "draw_confusion_matrix",
     "draw_control_scores",
     "draw_counterfactual_strips",
+    "draw_crowding",
     "draw_dose_curves",
     "draw_effects",
     "draw_faithfulness",
     "draw_faulty_fields",
     "draw_inside_share",
+    "draw_interaction_calls",
     "draw_isosurface_strips",
+    "draw_latent_maps",
     "draw_morphs",
     "draw_null_screen",
     "draw_outcome_gallery",
+    "draw_overlap_groups",
+    "draw_overlap_plate",
+    "draw_overlap_regression",
+    "draw_overlap_treatments",
+    "draw_patch_examples",
+    "draw_patch_histograms",
+    "draw_patch_reconstructions",
     "draw_plate_map",
+    "draw_readout_agreement",
+    "draw_readout_histograms",
     "draw_reconstructions",
     "draw_samples",
     "draw_sanity_matrix",
     "save_figure",
+    "write_sprites",
 ]
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from counterstain.figures.composite import compose_channels
 from counterstain.report.data import RunData
 from counterstain.report.figure_book import picture_uri
-from counterstain.report.numbers import as_estimate, count, decimal
+from counterstain.report.numbers import as_estimate, count, decimal, plain_percent
 from counterstain.report.overlap_data import OverlapData
 from counterstain.report.sections.answer import GAMMA, Card, Picture, bounds
 from counterstain.report.sections.overlap_figures import untreated
+from counterstain.report.sections.overlap_network_words import parts_of
 from counterstain.report.sections.overlap_pictures import ordinary_patches, patch_pixels
 from counterstain.report.sections.overlap_words import (
     amount_sentence,
@@ -58,6 +59,7 @@ def _cards(overlap: OverlapData) -> list[Card]:
     auc = as_estimate((overlap.numbers.get("interaction") or {}).get("auc"))
     if auc.is_defined:
         cards.append(Card("ROC area of controls", decimal(auc.value), bounds(auc)))
+    cards += _network_cards(overlap)
     wells, numbers = overlap.wells, overlap.numbers
     if wells is not None:
         lost = int(wells[overlap.measure].isna().sum()) if overlap.measure in wells else len(wells)
@@ -65,6 +67,25 @@ def _cards(overlap: OverlapData) -> list[Card]:
     if numbers.get("n_fields"):
         faulty = count(numbers.get("n_faulty_fields") or 0)
         cards.append(Card("faulty fields", faulty, f"of {count(numbers['n_fields'])}"))
+    return cards
+
+
+def _network_cards(overlap: OverlapData) -> list[Card]:
+    """Return what networks reach on plain patches of held-out wells, or on what there is."""
+    cards = []
+    for found in list(parts_of(overlap, "classifier").values())[:1]:
+        share = as_estimate(((found.get("test") or {}).get("accuracy") or {}).get("crop"))
+        if share.is_defined:
+            label = "held-out patches called right"
+            cards.append(Card(label, plain_percent(share.value), bounds(share, 100, 1)))
+    for found in list(parts_of(overlap, "regressor").values())[:1]:
+        test = found.get("test") or {}
+        network, constant = (
+            as_estimate((test.get(name) or {}).get("rmse")) for name in ("network", "constant")
+        )
+        if network.is_defined:
+            detail = f"{decimal(constant.value, 3)} for a constant"
+            cards.append(Card("error of predicted IoU", decimal(network.value, 3), detail))
     return cards
 
 

@@ -88,6 +88,8 @@ def test_networks_are_told_of_by_held_out_wells(overlap_run: tuple[RunFolder, st
     words = _Page(overlap_run[1]).words
     assert "92.0 % [90.0, 94.0] of the patches of held-out wells right, 95.0 %" in words
     assert "a gap of 3.0 points" in words
+    first = words[: words.index("Brackets are 95 % intervals")]
+    assert "error of predicted IoU 0.020 0.100 for a constant" in first
     assert "RMSE of 0.020 (R² 0.96, Spearman 0.97; 0.100 for a constant)" in words
     assert "4.0 % of the range apart" in words
 
