@@ -10,7 +10,7 @@ seen:
 
 Prints machine, seed and one line of JSON a part and kind of image. Usage:
 python benchmarks/overlap_learning.py [--seed N] [--plate FOLDER] [--json FILE]
-[--images plain masked]
+[--images plain masked] [--parts latents regressor classifier]
 """
 
 from __future__ import annotations
@@ -175,10 +175,15 @@ LINES = {"latents": latent_line, "regressor": regressor_line, "classifier": clas
 
 
 def run(
-    folder: RunFolder, patches: pd.DataFrame, stores: dict[str, CropStore], settings: PatchLearning
+    folder: RunFolder,
+    patches: pd.DataFrame,
+    stores: dict[str, CropStore],
+    settings: PatchLearning,
+    parts: list[str],
 ) -> list[dict[str, Any]]:
     results = []
-    for part, stage in STAGES.items():
+    for part in parts:
+        stage = STAGES[part]
         start, cpu = time.perf_counter(), time.process_time()
         _, metrics = stage(settings, folder, patches, stores)
         seconds = {
@@ -197,6 +202,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=SEED, help="of the plate and of the learning")
     parser.add_argument("--plate", type=Path, help="a simulated co-culture that is there already")
     parser.add_argument("--images", nargs="+", choices=IMAGE_KINDS, default=list(IMAGE_KINDS))
+    parser.add_argument("--parts", nargs="+", choices=tuple(STAGES), default=list(STAGES))
     parser.add_argument("--json", type=Path, help="where to write the numbers")
     arguments = parser.parse_args()
     warnings.simplefilter("error")
@@ -215,7 +221,7 @@ def main() -> int:
             flush=True,
         )
         settings = PatchLearning(images=tuple(arguments.images), seed=arguments.seed)
-        results = run(RunFolder(out / "run"), patches, stores, settings)
+        results = run(RunFolder(out / "run"), patches, stores, settings, arguments.parts)
     if arguments.json is not None:
         content = {"benchmark": "overlap_learning", "seed": arguments.seed, "machine": machine}
         arguments.json.write_text(json.dumps(content | {"parts": results}, indent=2) + "\n")

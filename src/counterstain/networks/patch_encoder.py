@@ -78,7 +78,7 @@ class PatchEncoder(nn.Module):
             )
         first, second, third = (int(width) for width in arguments.get("widths") or (16, 32, 48))
         latents = int(arguments.get("latents") or 16)
-        self.arguments = {
+        self.arguments: dict[str, Any] = {
             "channels": channels,
             "size": size,
             "widths": [first, second, third],

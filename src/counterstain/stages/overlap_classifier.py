@@ -55,7 +55,7 @@ class _Labelled:
 
     def of(self, part: str) -> NDArray[np.bool_]:
         """Patches of a part that accuracy is measured on: those of wells in a class."""
-        return self.counts & (self.parts == part)
+        return np.asarray(self.counts & (self.parts == part))
 
 
 def learn_classes(

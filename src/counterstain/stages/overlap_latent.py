@@ -95,7 +95,7 @@ def learn_latents(
         arrays |= {f"{kind}_{name}": values for name, values in pictures.items()}
     final = folder.root / "overlap_reconstructions.npz"
     with atomic_path(final) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, **arrays)
+        np.savez_compressed(stream, allow_pickle=False, **arrays)
     return columns, metrics
 
 

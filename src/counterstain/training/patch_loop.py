@@ -130,7 +130,7 @@ def _step(
         group["lr"] = fit.learning_rate * _rate(step - 1, fit.steps)
     value = loss(network, generator)
     optimiser.zero_grad(set_to_none=True)
-    value.backward()
+    value.backward()  # type: ignore[no-untyped-call]
     parameters = optimiser.param_groups[0]["params"]
     norm = nn.utils.clip_grad_norm_(parameters, _LARGEST_GRADIENT)
     if not bool(torch.isfinite(norm)):

@@ -81,10 +81,11 @@ def assign_parts(
 
 def _fold_of_wells(wells: pd.DataFrame, folds: int, group: str, seed: int) -> NDArray[np.int64]:
     classed = (wells["class_name"] != "").to_numpy()
-    fold, n_folds = np.full(len(wells), -1, np.int64), folds
+    fold: NDArray[np.int64] = np.full(len(wells), -1, np.int64)
+    n_folds = folds
     if classed.any():
         dealt, n_folds = assign_folds(wells, group, folds, seed)
-        fold = dealt.to_numpy(np.int64).copy()
+        fold = np.asarray(dealt, np.int64)
     names = wells[group].astype(str)
     if group == "Metadata_Well":
         names = pd.Series(well_names(wells))

@@ -91,7 +91,7 @@ def fit_autoencoder(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         network = PatchAutoencoder(arguments)
-    network.to(device, memory_format=torch.channels_last)
+    network.to(memory_format=torch.channels_last).to(device)
     varied = Augmentation()
     # Along the way a sample of the validation patches is enough.
     some = validation[:: max(1, len(validation) // _LOOKED_AT)]

@@ -114,7 +114,7 @@ def fit_regressor(
         network = HEADS[head](arguments)
     if encoder is not None:
         network.encoder.load_state_dict(dict(encoder))
-    network.to(device, memory_format=torch.channels_last)
+    network.to(memory_format=torch.channels_last).to(device)
     learner = _Learner(source, targets, settings.minibatch, head == "areas", device)
     steps = settings.regressor_steps if head == "areas" else -(-settings.regressor_steps // 2)
     fit = PatchFit(steps, evaluate_every=max(1, steps // 8), patience=8, seed=settings.seed)
