@@ -17,6 +17,8 @@ from counterstain.types import Estimate
 __all__ = ["GroupPanel", "draw_overlap_groups"]
 
 _DOTS, _MEAN = -0.1, 0.27
+_MOST_CHARS = 84
+"""Characters of group names that fit side by side over all panels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,9 @@ def draw_overlap_groups(
             counts.append(f"{len(values)} well{'s' if len(values) != 1 else ''}")
         labels = [f"{name}\n{count}" for name, count in zip(groups, counts, strict=True)]
         axes.set_xticks(range(len(groups)), labels=labels)
+        if sum(max(len(name), 8) for name in groups) * len(panels) > _MOST_CHARS:
+            for label in axes.get_xticklabels():
+                label.set(rotation=40, ha="right", rotation_mode="anchor")
         axes.set_xlim(-0.55, len(groups) - 0.45)
         axes.tick_params(axis="x", length=0)
         axes.set_ylabel(f"{panel.label} (a dot is a well)")

@@ -142,4 +142,5 @@ def _legend(
     if (wells["n_fields"] == 0).any():
         handles.append(Patch(fc=EMPTY_WELL, ec="#b3bcc5", hatch="//////", label="no image"))
     if handles:
-        figure.legend(handles=handles, loc="outside lower left", ncol=6, handlelength=0.9)
+        columns = 6 if max(len(str(h.get_label())) for h in handles[: len(groups)]) < 18 else 3
+        figure.legend(handles=handles, loc="outside lower left", ncol=columns, handlelength=0.9)

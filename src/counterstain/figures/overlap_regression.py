@@ -112,6 +112,7 @@ def _errors(axes: Axes, patches: pd.DataFrame) -> None:
     axes.axvline(0, color=INK, lw=0.9, ls=(0, (4, 3)))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(4, symmetric=True))
     axes.set_title("Errors")
     axes.set_xlabel("predicted \N{MINUS SIGN} measured")
     axes.set_ylabel("share of the patches")

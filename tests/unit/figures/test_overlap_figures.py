@@ -57,6 +57,13 @@ def test_every_well_is_a_dot_and_the_mean_stands_at_its_value(colliding: Collidi
     assert colliding(figure) == []
 
 
+def test_names_of_many_groups_do_not_collide(colliding: Colliding) -> None:
+    names = [f"stimulation {k}" for k in range(9)]
+    wells = pd.DataFrame({"group": names * 3, "iou": np.linspace(0, 0.4, 27)})
+    panels = [GroupPanel("iou", "IoU", {}), GroupPanel("iou", "IoU again", {})]
+    assert colliding(draw_overlap_groups(wells, names, panels)) == []
+
+
 def test_the_spread_of_dots_repeats() -> None:
     panel = [GroupPanel("iou", "IoU", {})]
     first, again, other = (

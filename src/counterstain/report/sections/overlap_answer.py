@@ -63,10 +63,11 @@ def _cards(overlap: OverlapData) -> list[Card]:
     wells, numbers = overlap.wells, overlap.numbers
     if wells is not None:
         lost = int(wells[overlap.measure].isna().sum()) if overlap.measure in wells else len(wells)
-        cards.append(Card("wells", count(len(wells)), f"{lost} without an overlap"))
-    if numbers.get("n_fields"):
-        faulty = count(numbers.get("n_faulty_fields") or 0)
-        cards.append(Card("faulty fields", faulty, f"of {count(numbers['n_fields'])}"))
+        detail = f"{lost} without an overlap"
+        if numbers.get("n_fields"):
+            faulty = count(numbers.get("n_faulty_fields") or 0)
+            detail += f"; {faulty} of {count(numbers['n_fields'])} fields faulty"
+        cards.append(Card("wells", count(len(wells)), detail))
     return cards
 
 
@@ -76,7 +77,7 @@ def _network_cards(overlap: OverlapData) -> list[Card]:
     for found in list(parts_of(overlap, "classifier").values())[:1]:
         share = as_estimate(((found.get("test") or {}).get("accuracy") or {}).get("crop"))
         if share.is_defined:
-            label = "held-out patches called right"
+            label = "new patches called right"
             cards.append(Card(label, plain_percent(share.value), bounds(share, 100, 1)))
     for found in list(parts_of(overlap, "regressor").values())[:1]:
         test = found.get("test") or {}

@@ -158,11 +158,13 @@ def _labelled(
 
 
 def _order(overlap: OverlapData, labels: pd.Series) -> list[str]:
-    """Return labels in the order of the groups, others by how many there are."""
+    """Return groups in their order; of other labels the commonest, then the rest by name."""
     counts = labels.value_counts()
     first = [name for name in (*overlap.groups, "faulty") if name in counts.index]
-    rest = sorted((name for name in counts.index if name not in first), key=lambda n: -counts[n])
-    return [*first, *map(str, rest)]
+    rest = sorted(set(map(str, counts.index)) - set(first))
+    if not first and rest:
+        first = [max(rest, key=lambda name: int(counts[name]))]
+    return [*first, *(name for name in rest if name not in first)]
 
 
 def separation_table(overlap: OverlapData) -> Table | None:

@@ -130,7 +130,9 @@ def _treated(overlap: OverlapData) -> pd.DataFrame | None:
         "dose": pd.to_numeric(dose, errors="coerce"), "unit": _unit(overlap),
         "n_wells": table["n_wells"], "mean": table["mean"], "reason": table["reason"].fillna(""),
     })  # fmt: skip
-    return found.join(numbers)
+    found = found.join(numbers)
+    known = found["difference"].notna() & (found["group"] != "")
+    return found[known] if known.any() else None
 
 
 def _unit(overlap: OverlapData) -> str:
