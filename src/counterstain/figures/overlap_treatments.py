@@ -1,4 +1,4 @@
-"""What treatments do to overlap, against the untreated wells of the same group."""
+"""What treatments do to overlap, against the control wells of the same group."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def draw_overlap_treatments(table: pd.DataFrame, groups: Sequence[str], label: s
         panel.set_title(name if len(name) <= 22 else name[:21] + "…")
     for panel in panels.flat[len(compounds) :]:
         panel.set_visible(False)
-    figure.supylabel(f"difference to untreated wells of the group\n{label}", size=8.5)
+    figure.supylabel(f"difference to control wells of the group\n{label}", size=8.5)
     units = set(table["unit"]) - {""} if "unit" in table else set()
     figure.supxlabel(f"dose ({units.pop()})" if len(units) == 1 else "dose", size=8.5)
     _legend(figure, [g for g in groups if g in set(table["group"])], marks)

@@ -8,7 +8,7 @@ from counterstain.report.figure_book import picture_uri
 from counterstain.report.numbers import as_estimate, count, decimal, plain_percent
 from counterstain.report.overlap_data import OverlapData
 from counterstain.report.sections.answer import GAMMA, Card, Picture, bounds
-from counterstain.report.sections.overlap_figures import untreated
+from counterstain.report.sections.overlap_figures import control_rows
 from counterstain.report.sections.overlap_network_words import parts_of
 from counterstain.report.sections.overlap_pictures import ordinary_patches, patch_pixels
 from counterstain.report.sections.overlap_words import (
@@ -97,7 +97,7 @@ def _example(overlap: OverlapData) -> dict[str, object] | None:
         return None
     pictures = []
     for group in overlap.groups[:_MOST_GROUPS]:
-        chosen, _ = ordinary_patches(untreated(patches), group, 1)
+        chosen, _ = ordinary_patches(control_rows(patches), group, 1)
         if not len(chosen):
             continue
         record = chosen.iloc[0]

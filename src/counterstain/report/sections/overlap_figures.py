@@ -20,13 +20,13 @@ from counterstain.report.sections.overlap_words import (
 )
 from counterstain.types import Estimate
 
-__all__ = ["crowding_figure", "group_figure", "histogram_figure", "plate_figures", "untreated"]
+__all__ = ["control_rows", "crowding_figure", "group_figure", "histogram_figure", "plate_figures"]
 
 _MOST_PLATES = 16
 
 
-def untreated(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of wells in a class; all where there is none."""
+def control_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of wells in a class, which are the controls; all where there is none."""
     classed = table[table["class_name"] != ""]
     return classed if len(classed) else table
 
@@ -114,7 +114,7 @@ def histogram_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | Non
     patches, fields = overlap.patches, overlap.fields
     if patches is None or fields is None or not len(patches):
         return None
-    patches, fields = untreated(patches), untreated(fields)
+    patches, fields = control_rows(patches), control_rows(fields)
     groups = [name for name in overlap.groups if name in set(patches["group"])]
     if not groups:
         return None
@@ -126,7 +126,7 @@ def histogram_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | Non
         "are; the overlap of faulty ones (empty, debris, of a faulty field) is 0 by definition and "
         "kept apart from no contact. Right: the sum over an image’s patches, which grows with the "
         f"number of patches ({_patches_a_field(fields)} an image here); faulty fields have none. "
-        f"{count(len(patches))} patches of {count(len(fields))} fields, untreated wells only."
+        f"{count(len(patches))} patches of {count(len(fields))} fields, control wells only."
     )
     alt = f"Histograms of patch overlap for {', '.join(groups)}. {follows(overlap).text}"
     return book.add("overlap_patches", figure, caption=caption, alt=alt)
@@ -157,7 +157,7 @@ def plate_figures(overlap: OverlapData, book: FigureBook) -> list[PageFigure]:
         known = int(rows["value"].notna().sum())
         caption = (
             f"Plate {plate}. Colour: {overlap.words()} of the well. Letters: {overlap.group_noun} "
-            "of wells in a class; wells without a letter are treated. Look for gradients along "
+            "of wells in a class; wells without a letter are in none. Look for gradients along "
             f"rows, columns and edges. {known} of {len(rows)} wells have an overlap; in {faulty} a "
             "field is faulty."
         )

@@ -11,7 +11,7 @@ from counterstain.report.figure_book import FigureBook, PageFigure
 from counterstain.report.numbers import count
 from counterstain.report.overlap_data import OverlapData
 from counterstain.report.sections.answer import GAMMA
-from counterstain.report.sections.overlap_figures import untreated
+from counterstain.report.sections.overlap_figures import control_rows
 
 __all__ = ["example_figure", "faulty_figure", "ordinary_patches", "patch_pixels"]
 
@@ -70,7 +70,7 @@ def example_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | None:
     patches, store = overlap.patches, patch_pixels(overlap)
     if patches is None or store is None:
         return None
-    patches = untreated(patches)
+    patches = control_rows(patches)
     rows, n = [], 0
     for group in overlap.groups[:_MOST_GROUPS]:
         chosen, median = ordinary_patches(patches, group)
@@ -83,8 +83,8 @@ def example_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | None:
     if not rows:
         return None
     caption = (
-        f"Untreated patches whose IoU is nearest the median of their {overlap.group_noun}, from "
-        "different wells where possible: ordinary ones, not the best. All on one scale, that of "
+        f"Patches of control wells (those in a class) whose IoU is nearest the median of "
+        f"their {overlap.group_noun}, from different wells where possible: ordinary ones, not the best. All on one scale, that of "
         f"the plate’s negative controls (gamma {GAMMA:g}). {n} patches; what is claimed rests on "
         "the tests below, not on them."
     )

@@ -92,8 +92,8 @@ def calls_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | None:
     caption = (
         "Left: share of the control wells with interaction that is called, against that of those "
         "without, for every threshold. Right: share of all wells of each "
-        f"{overlap.group_noun} (treated ones, too) called at each threshold; vertical: the chosen "
-        f"one. {sum(totals.values())} wells."
+        f"{overlap.group_noun} (wells in no class, too) called at each threshold; vertical: "
+        f"the chosen one. {sum(totals.values())} wells."
     )
     figure = draw_interaction_calls(curves, groups, ends, f"{overlap.words()} of the well")
     alt = interaction_sentence(overlap)
@@ -156,7 +156,7 @@ def treatment_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | Non
     sure = int((table["q"] <= 0.05).sum())
     left_out = len(strength) - len(order)
     caption = (
-        f"Difference in {overlap.words()} between treated wells and the untreated wells of the "
+        f"Difference in {overlap.words()} between wells in no class and the control wells of the "
         f"same {overlap.group_noun}; bars: 95 % intervals over wells. Filled: q ≤ 0.05 "
         f"(Benjamini–Hochberg over all {len(table)} rows; {sure} of them). Compounds with the "
         f"largest difference first{f'; {left_out} more are in the table' if left_out else ''}."
@@ -189,5 +189,5 @@ def treatment_table(overlap: OverlapData) -> Table | None:
         "compound", overlap.group_noun, f"dose{f' ({unit})' if unit else ''}", "wells", "mean",
         "difference", "p", "q",
     )  # fmt: skip
-    caption = f"Treatments against untreated wells of the same {overlap.group_noun}, surest first"
+    caption = f"Treatments against control wells of the same {overlap.group_noun}, surest first"
     return Table(caption, header, rows, frozenset({2, 3, 4, 5, 6, 7}))

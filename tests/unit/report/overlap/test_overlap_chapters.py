@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from counterstain.report import build_report
+from counterstain.report.data import read_run
+from counterstain.report.overlap_explorer import write_explorer
 from counterstain.run_folder import RunFolder
 
 Fill = Callable[..., RunFolder]
@@ -139,3 +141,19 @@ def test_a_damaged_table_of_wells_is_said_in_words(fill_overlap: Fill, tmp_path:
     folder.table("overlap_wells").write_bytes(b"PAR1")
     page = _Page(build_report(folder).read_text(encoding="utf-8"))
     assert "overlap_wells.parquet is damaged" in page.words
+
+
+def test_tiles_are_there_before_anything_is_learnt(fill_overlap: Fill, tmp_path: Path) -> None:
+    data = read_run(fill_overlap(RunFolder(tmp_path / "RUN")))
+    path = write_explorer(data)
+    assert path is not None
+    index = pd.read_parquet(path)
+    assert len(index) == 180
+    assert not [column for column in index if str(column).startswith("umap")]
+    assert set(index["state"]) == {"contact", "no contact", "empty", "faulty field"}
+
+
+def test_without_pixels_there_are_no_tiles(fill_overlap: Fill, tmp_path: Path) -> None:
+    data = read_run(fill_overlap(RunFolder(tmp_path / "RUN"), pixels=False))
+    assert write_explorer(data) is None
+    assert not (tmp_path / "RUN" / "explorer").exists()
