@@ -83,9 +83,10 @@ def example_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | None:
     if not rows:
         return None
     caption = (
-        f"Patches of control wells (those in a class) whose IoU is nearest the median of "
-        f"their {overlap.group_noun}, from different wells where possible: ordinary ones, not the best. All on one scale, that of "
-        f"the plate’s negative controls (gamma {GAMMA:g}). {n} patches; what is claimed rests on "
+        "Patches of control wells (those in a class) whose IoU is nearest the median of their "
+        f"{overlap.group_noun}, from different wells where possible: ordinary ones, not the best. "
+        f"All on one scale, that of the plate’s negative controls (gamma {GAMMA:g}). {n} patches; "
+        "what is claimed rests on "
         "the tests below, not on them."
     )
     figure = draw_patch_examples(rows, overlap.kinds, overlap.colours, store.pixel_size_um, GAMMA)
