@@ -143,6 +143,12 @@ class OverlapData:
         """What was found of each class, in their order."""
         return [row for row in self.numbers.get("groups") or [] if isinstance(row, Mapping)]
 
+    @property
+    def base(self) -> str:
+        """Class without interaction, to which the others are compared."""
+        found = (str(row.get("group")) for row in self.compared if "difference" not in row)
+        return next(found, "the class without interaction")
+
     def means(self, column: str) -> dict[str, Estimate]:
         """Return the mean of a measure over the wells of each class."""
         return {

@@ -54,7 +54,7 @@ def group_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | None:
     caption = (
         "Each well of the classes (dots; sideways spread means nothing), the mean and its 95 % "
         f"interval over wells (black). Welch tests of {overlap.words()} against "
-        f"{names[0]}, q over classes (Benjamini–Hochberg): {'; '.join(tests) or 'none'}. "
+        f"{overlap.base}, q over classes (Benjamini–Hochberg): {'; '.join(tests) or 'none'}. "
         f"{count(float(rows[overlap.measure].notna().sum()))} wells with an overlap."
     )
     return book.add("overlap_groups", figure, caption=caption, alt=amount_sentence(overlap))

@@ -45,8 +45,8 @@ def group_table(overlap: OverlapData) -> Table | None:
         "difference", "p", "q",
     )  # fmt: skip
     caption = (
-        f"Overlap by class: means of wells, and differences in {overlap.words()} to the first "
-        "class, with 95 % intervals over wells; Welch’s test, Benjamini–Hochberg"
+        f"Overlap by class: means of wells, and differences in {overlap.words()} to "
+        f"{overlap.base}, with 95 % intervals over wells; Welch’s test, Benjamini–Hochberg"
     )
     return Table(caption, header, rows, frozenset({len(header) - 2, len(header) - 1}))
 

@@ -88,14 +88,12 @@ def _is_sure(row: Mapping[str, Any]) -> bool:
 
 
 def _differences(overlap: OverlapData, rows: list[Mapping[str, Any]]) -> str:
-    compared = overlap.compared
-    base = next((str(row["group"]) for row in compared if "difference" not in row), "the first")
     parts = []
     for words, sign in (("higher", 1), ("lower", -1)):
         own = [row for row in rows if sign * as_estimate(row["difference"]).value > 0]
         if own:
             parts.append(f"{words} by {joined([_difference(row, sign) for row in own])}")
-    return f"the {overlap.words()} is {joined(parts)} than in {base} wells"
+    return f"the {overlap.words()} is {joined(parts)} than in {overlap.base} wells"
 
 
 def _difference(row: Mapping[str, Any], sign: int) -> str:

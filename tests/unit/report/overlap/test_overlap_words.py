@@ -68,6 +68,14 @@ def test_less_overlap_is_called_lower(changed: Say, overlap_metrics: dict[str, A
     assert "higher" not in found.text
 
 
+def test_the_class_without_interaction_need_not_be_the_first(
+    changed: Say, overlap_metrics: dict[str, Any]
+) -> None:
+    groups = _groups(overlap_metrics, (1e-5, 1e-5))
+    found = follows(changed(groups=groups[::-1]))
+    assert found.text.endswith("than in unstimulated wells.")
+
+
 def test_undefined_tests_are_no_answer(changed: Say, overlap_metrics: dict[str, Any]) -> None:
     groups = _groups(overlap_metrics, (1e-5, 1e-5))
     for row in groups[1:]:
