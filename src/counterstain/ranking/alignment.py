@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import polygamma
 
 from counterstain.errors import InvalidInputError
 from counterstain.ranking.plate_fit import N_POSITION, ControlFit, fit_controls, position_basis
@@ -20,6 +21,9 @@ __all__ = ["Alignment", "align_plates"]
 
 _Floats = NDArray[np.float64]
 _MAD_TO_SD = 1.4826
+_CLIP = 2.5
+_CLIPPED_TO_FULL = 1 / 0.9776
+"""Variance of a normal deviate over that of the same clipped at 2.5."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +141,29 @@ def _feature_scale(
                 left.append(widen * (members - np.median(members, axis=0)))
     if not left:
         return centre, np.ones(profiles.shape[1])
-    residuals = np.concatenate(left)
-    scale = _MAD_TO_SD * np.median(np.abs(residuals), axis=0)
-    scale = np.where(scale > 0, scale, residuals.std(axis=0))
-    return centre, np.where(scale > 0, scale, 1.0)
+    return centre, _spread(np.concatenate(left))
+
+
+def _spread(residuals: _Floats) -> _Floats:
+    """Return a robust SD per feature, moved towards that of all features where these are alike.
+
+    Few controls have some features in which they happen to lie close together: in units of these,
+    every other well would seem far off.
+    """
+    rough = _MAD_TO_SD * np.median(np.abs(residuals), axis=0)
+    rough = np.where(rough > 0, rough, residuals.std(axis=0))
+    bound = _CLIP * rough
+    variance = (np.clip(residuals, -bound, bound) ** 2).mean(axis=0) * _CLIPPED_TO_FULL
+    varies = variance > 0
+    if not varies.any():
+        return np.ones(len(variance))
+    logs = np.log(variance[varies])
+    chance = float(polygamma(1, len(residuals) / 2))
+    excess = max(float(logs.var()) - chance, 0.0)
+    moderated = logs.mean() + (logs - logs.mean()) * excess / (excess + chance)
+    scale = np.ones(len(variance))
+    scale[varies] = np.exp(moderated / 2)
+    return scale
 
 
 def _fit_plate(

@@ -20,6 +20,7 @@ _MIN_CONTROLS = 8
 """Controls of a plate below which a surface would follow single wells."""
 _FREEDOM = 4.0
 """Degrees of freedom of the multivariate t that wells are weighted by: heavy tails are expected."""
+_TOLERANCE = 1.5
 _ROUNDS = 3
 _MAX_SHARE = 0.95
 """A well that is all its own prediction says nothing when it is left out."""
@@ -184,5 +185,8 @@ def _weights(gram: _Floats) -> _Floats:
     if len(squares) < 4 or usual <= 0:
         return np.ones(len(squares))
     filled = float(squares.sum()) ** 2 / float((gram**2).sum())
-    weights = (_FREEDOM + filled) / (_FREEDOM + filled * squares / usual)
+    # Wells within the usual range weigh alike: weights that follow every chance difference in
+    # length make the spread that is computed with them too small.
+    beyond = np.maximum(squares / usual / _TOLERANCE, 1.0)
+    weights = (_FREEDOM + filled) / (_FREEDOM + filled * beyond)
     return np.asarray(weights / weights.mean())

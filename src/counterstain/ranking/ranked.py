@@ -19,7 +19,7 @@ from counterstain.ranking.treatment_groups import group_treatments
 from counterstain.ranking.treatment_rows import treatment_table
 from counterstain.ranking.well_scores import ViewScores, score_view
 from counterstain.ranking.well_table import WellTable, read_wells
-from counterstain.statistics.calls import CallRules
+from counterstain.statistics.calls import OFF_AXIS, CallRules
 from counterstain.statistics.intervals import check_settings
 
 __all__ = ["Ranking", "rank_treatments"]
@@ -40,8 +40,10 @@ class Ranking:
     wells : DataFrame
         A row per well in the order given: ``Metadata_*``, ``class_name``, ``compound`` and
         ``concentration`` as read ("" and NaN for controls), ``rescue``, ``side_effect``,
-        ``off_axis_z``, ``state`` (diseased, healthy, between, neither or not scored) and ``mark``
-        (why a well takes no part).
+        ``off_axis_z``, ``state`` and ``mark`` (why a well takes no part). The state is *neither*
+        where the well lies off the axis (by itself more than 4 robust SDs, or with its treatment)
+        or more than half the way beyond a control, else *diseased* (rescue below 0.25), *healthy*
+        (above 0.75), *between*, or *not scored*.
     plates : DataFrame
         A row per plate: ``n_wells``, ``n_diseased``, ``n_healthy``, ``z_prime``,
         ``robust_z_prime``, ``ssmd``, ``v_factor``, ``position_share`` (how much of the controls'
@@ -178,6 +180,8 @@ def rank_treatments(
     treatments = treatment_table(
         pd.concat([rows, side], axis=1), table, groups, plates, found, length
     )
+    numbers = treatments.pop("number")
+    off_axis = np.isin(table.treatment, numbers[treatments["call"] == OFF_AXIS])
     failed = plates[plates["failed"]]
     told = [
         f"the controls are hardly told apart (their distance has an error of {error:.0%}): rescue "
@@ -187,7 +191,7 @@ def rank_treatments(
     ]
     told += [f"plate {row.Metadata_Plate} fails: {row.note}" for row in failed.itertuples()]
     return Ranking(
-        treatments, _well_rows(wells, rescue, views, table), plates, length,
+        treatments, _well_rows(wells, rescue, views, table, off_axis), plates, length,
         (*table.notes, *told),
     )  # fmt: skip
 
@@ -197,12 +201,13 @@ def _well_rows(
     rescue: NDArray[np.float64],
     views: list[ViewScores],
     table: WellTable,
+    off_axis: NDArray[np.bool_],
 ) -> pd.DataFrame:
     side_effect, off_axis_z = well_side_effects(views)
     state = np.select(
         [
             table.mark != "",
-            (off_axis_z > _NEITHER_Z) | (rescue < -0.5) | (rescue > 1.5),
+            off_axis | (off_axis_z > _NEITHER_Z) | (rescue < -0.5) | (rescue > 1.5),
             rescue < 0.25,
             rescue > 0.75,
         ],

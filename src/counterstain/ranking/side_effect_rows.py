@@ -77,20 +77,25 @@ def side_effect_rows(
     DataFrame, a row per treatment
         NaN for treatments of one well: nothing confirms what is off the axis there.
     """
-    squares = [_squares(view, rescue, groups) for view in views]
-    found = _mean_known(squares)
+    found, margin = (
+        _mean_known(list(part))
+        for part in zip(*(_squares(view, rescue, groups) for view in views), strict=True)
+    )
     p_value = np.full(len(found), np.nan)
     rng = np.random.default_rng(seed)
     for n in np.unique(groups.sizes[groups.sizes > 1]):
         null = np.concatenate([_null(view, int(n), n_permutations, rng) for view in views])
         chosen = np.flatnonzero((groups.sizes == n) & np.isfinite(found))
         if null.size and chosen.size:
-            p_value[chosen] = share_above(found[chosen], null)
+            p_value[chosen] = share_above((found - margin)[chosen], null)
     return pd.DataFrame({"side_effect": np.sqrt(np.maximum(found, 0.0)), "side_effect_p": p_value})
 
 
-def _squares(view: ViewScores, rescue: _Floats, groups: TreatmentGroups) -> _Floats:
-    """Return the squared side effect of each treatment, which may be negative by chance."""
+def _squares(view: ViewScores, rescue: _Floats, groups: TreatmentGroups) -> tuple[_Floats, _Floats]:
+    """Return the squared side effect of each treatment, which may be negative by chance.
+
+    And a margin for the test: two SDs of what wells of one plate share through its controls.
+    """
     rows, owner = groups.rows, groups.owner
     plate = view.alignment.table.plate[rows]
     contrasts = view.contrasts(rows, np.zeros(len(rows)))
@@ -104,8 +109,10 @@ def _squares(view: ViewScores, rescue: _Floats, groups: TreatmentGroups) -> _Flo
     shared = np.bincount(keys[:, 0], together, len(groups.sizes))
     shared -= np.bincount(owner, own, len(groups.sizes))
     pairs = np.maximum(groups.sizes * (groups.sizes - 1.0), 1)
-    raw = groups.pair_products(view.off_axis)
-    return raw - view.noise * shared / pairs - np.clip(rescue, 0, None) ** 2 * view.axis_error
+    through_controls = view.noise * shared / pairs
+    raw = groups.pair_products(view.off_axis, view.noise)
+    square = raw - through_controls - np.clip(rescue, 0, None) ** 2 * view.axis_error
+    return square, 2 * np.sqrt(2 / view.off_axis.shape[1]) * np.maximum(through_controls, 0)
 
 
 def _null(view: ViewScores, n: int, draws: int, rng: np.random.Generator) -> _Floats:
@@ -125,7 +132,7 @@ def _null(view: ViewScores, n: int, draws: int, rng: np.random.Generator) -> _Fl
         part = picks[start : start + step]
         same = plate[part][:, :, None] == plate[part][:, None, :]
         lean = (same * pull[part][:, :, None]).sum(axis=(1, 2)) - pull[part].sum(axis=1)
-        found.append(pair_product(vectors[part]) + lean / (n * (n - 1)))
+        found.append(pair_product(vectors[part], view.noise) + lean / (n * (n - 1)))
     return np.concatenate(found)
 
 

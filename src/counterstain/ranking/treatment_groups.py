@@ -11,6 +11,8 @@ __all__ = ["TreatmentGroups", "group_treatments"]
 
 _Floats = NDArray[np.float64]
 _BLOCK_ROWS = 20_000
+_FREEDOM = 4.0
+"""Degrees of freedom of the multivariate t that wells are weighted by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,15 @@ class TreatmentGroups:
         chosen = np.flatnonzero(self.sizes == n)
         return chosen, self.rows[self.start[chosen][:, None] + np.arange(n)]
 
-    def pair_products(self, vectors: NDArray[np.float32]) -> _Floats:
+    def pair_products(self, vectors: NDArray[np.float32], noise: float) -> _Floats:
         """Return the mean product of two different wells' vectors, per treatment.
 
         Parameters
         ----------
         vectors : ndarray of float32, shape (W, D)
             A vector per well of the whole table.
+        noise : float
+            Usual square length of a well's own noise.
 
         Returns
         -------
@@ -74,24 +78,34 @@ class TreatmentGroups:
             step = max(1, _BLOCK_ROWS // int(n))
             for begin in range(0, len(chosen), step):
                 part = slice(begin, begin + step)
-                found[chosen[part]] = pair_product(vectors[rows[part]])
+                found[chosen[part]] = pair_product(vectors[rows[part]], noise)
         return found
 
 
-def pair_product(vectors: NDArray[np.floating]) -> _Floats:
+def pair_product(vectors: NDArray[np.floating], noise: float) -> _Floats:
     """Return the mean product over pairs of different members, for (groups, members, D).
 
-    Noise of single wells has mean 0 in it, so that only what replicates share remains.
+    Noise of single wells has mean 0 in it, so that only what replicates share remains. A well that
+    is far from all others of its group weighs less: as in a multivariate t, by the square of that
+    distance over the usual one.
 
     Examples
     --------
-    >>> pair_product(np.array([[[1.0, 0.0], [1.0, 5.0]]]))
+    >>> pair_product(np.array([[[1.0, 0.0], [1.0, 1.0], [1.0, -1.0]]]), noise=1.0)
+    array([0.66666667])
+    >>> pair_product(np.array([[[1.0, 0.0], [1.0, 0.0], [1.0, 99.0]]]), noise=1.0).round(2)
     array([1.])
     """
-    n = vectors.shape[1]
-    total = vectors.sum(axis=1, dtype=np.float64)
-    own = np.einsum("gnd,gnd->g", vectors, vectors, dtype=np.float64)
-    return np.asarray((np.einsum("gd,gd->g", total, total) - own) / (n * (n - 1)))
+    n, size = vectors.shape[1:]
+    products = (vectors @ vectors.transpose(0, 2, 1)).astype(np.float64)
+    own = np.diagonal(products, axis1=1, axis2=2)
+    apart = (own[:, :, None] + own[:, None, :]) / 2 - products
+    apart[:, np.arange(n), np.arange(n)] = np.inf
+    nearest = np.maximum(apart.min(axis=2), 0.0)
+    weights = np.minimum((_FREEDOM + size) / (_FREEDOM + size * nearest / max(noise, 1e-300)), 1.0)
+    pairs = weights[:, :, None] * weights[:, None, :]
+    pairs[:, np.arange(n), np.arange(n)] = 0.0
+    return np.asarray((pairs * products).sum(axis=(1, 2)) / pairs.sum(axis=(1, 2)))
 
 
 def group_treatments(

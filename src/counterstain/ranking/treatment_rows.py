@@ -47,7 +47,8 @@ def treatment_table(
     Returns
     -------
     DataFrame
-        See :func:`counterstain.ranking.rank_treatments` for its columns.
+        See :func:`counterstain.ranking.rank_treatments` for its columns; ``number`` besides, that
+        of the treatment in `table`.
     """
     rows = pd.concat([table.treatments, rows, _counted(table, groups)], axis=1)
     sizes, few = groups.sizes, rows["n_few_cells"].to_numpy()
@@ -70,7 +71,8 @@ def treatment_table(
     place = rows["call"].map({call: i for i, call in enumerate(CALLS)})
     order = np.lexsort([-rows["rescue_low"].fillna(-np.inf), place])
     rows = rows.iloc[order].reset_index(drop=True)
-    return rows.assign(rank=np.arange(1, len(rows) + 1))[[*_COLUMNS]]
+    rows = rows.assign(rank=np.arange(1, len(rows) + 1), number=order)
+    return rows[["number", *_COLUMNS]]
 
 
 def _counted(table: WellTable, groups: TreatmentGroups) -> pd.DataFrame:
