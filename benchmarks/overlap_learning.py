@@ -155,10 +155,10 @@ def classifier_line(found: Mapping[str, Any]) -> dict[str, Any]:
         [*(row[key] for key in names), row["train_accuracy"], row["validation_accuracy"]]
         for row in found["tried"]
     ]
-    good = (
-        accuracy["patch"]["test"] >= TARGETS["accuracy"]
-        and accuracy["patch"]["gap"] <= TARGETS["gap"]
-    )
+    good = {
+        level: row["test"] >= TARGETS["accuracy"] and row["gap"] <= TARGETS["gap"]
+        for level, row in accuracy.items()
+    }
     return {
         "accuracy": accuracy,
         "test_interval": {key: test["accuracy"][key] for key in ("crop", "well")},
@@ -167,7 +167,8 @@ def classifier_line(found: Mapping[str, Any]) -> dict[str, Any]:
         "faulty_recall": found["faulty_recall"],
         "chosen": {key: found["chosen"][key] for key in (*names, "step")},
         "tried": tried,
-        "passed": good,
+        "passed_by": good,
+        "passed": good["patch"],
     }
 
 
