@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from counterstain.figures.overlap_marks import group_marks
 from counterstain.figures.style import PAGE_WIDTH_IN, SOFT, styled
 
-__all__ = ["common_edges", "draw_patch_histograms", "overlay_steps"]
+__all__ = ["bins_for", "common_edges", "draw_patch_histograms", "overlay_steps"]
 
 _LINES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
 _STATES = (("contact", "#33475b", ""), ("no contact", "#b8c2cc", ""), ("faulty", "#ffffff", "////"))
@@ -52,6 +52,17 @@ def common_edges(
     return np.linspace(low, max(float(high), low + 1e-6), bins + 1)
 
 
+def bins_for(n_values: int) -> int:
+    """Return how many bins so many values fill.
+
+    Examples
+    --------
+    >>> bins_for(40), bins_for(5000)
+    (12, 30)
+    """
+    return 12 if n_values < 150 else 20 if n_values < 1000 else _MOST_BINS
+
+
 def overlay_steps(
     axes: Axes, samples: Mapping[str, tuple[NDArray[np.float64], str]], unit: str
 ) -> None:
@@ -67,8 +78,7 @@ def overlay_steps(
         What is counted, e.g. "patches".
     """
     total = sum(len(values) for values, _ in samples.values())
-    bins = 12 if total < 150 else 20 if total < 1000 else _MOST_BINS
-    edges = common_edges([values for values, _ in samples.values()], bins)
+    edges = common_edges([values for values, _ in samples.values()], bins_for(total))
     for i, (label, (values, colour)) in enumerate(samples.items()):
         values = np.clip(values[np.isfinite(values)], edges[0], edges[-1])
         shares = np.histogram(values, edges)[0] / max(values.size, 1)

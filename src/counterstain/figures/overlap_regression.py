@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from counterstain.figures.overlap_histograms import overlay_steps
+from counterstain.figures.overlap_histograms import bins_for, overlay_steps
 from counterstain.figures.overlap_marks import GroupMark, group_marks
 from counterstain.figures.style import GREY, INK, PAGE_WIDTH_IN, SOFT, styled
 
@@ -105,7 +105,7 @@ def _scatter(
 def _errors(axes: Axes, patches: pd.DataFrame) -> None:
     errors = (patches["predicted"] - patches["measured"]).dropna().to_numpy(float)
     reach = float(np.percentile(np.abs(errors), 99.5)) if errors.size else 1.0
-    edges = np.linspace(-reach, reach, 32)
+    edges = np.linspace(-reach, reach, bins_for(errors.size) + 1)
     shares = np.histogram(np.clip(errors, -reach, reach), edges)[0] / max(errors.size, 1)
     axes.stairs(shares, edges, fill=True, color=_PREDICTED, alpha=0.3)
     axes.stairs(shares, edges, color=_PREDICTED, lw=1.4)

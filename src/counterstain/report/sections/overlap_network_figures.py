@@ -98,9 +98,9 @@ def classifier_table(overlap: OverlapData) -> Table | None:
         for tried in content.get("tried") or []:
             numbers = [as_estimate(tried.get(k)).value for k in ("train_accuracy",
                        "validation_accuracy")]  # fmt: skip
-            encoder = "fine-tuned" if tried.get("fine_tuned") else "frozen"
             rows.append((
-                IMAGE_WORDS[kind], _start(tried), encoder, str(tried.get("augmentation") or "none"),
+                IMAGE_WORDS[kind], *(str(tried.get(k) or "?") for k in ("start", "training",
+                "reads")), str(tried.get("augmentation") or "none"),
                 f"{float(tried.get('weight_decay') or 0):g}", count(tried.get("step") or 0),
                 *(plain_percent(n) for n in numbers), decimal(100 * (numbers[0] - numbers[1]), 1),
                 "chosen" if tried.get("chosen") else "",
@@ -108,17 +108,11 @@ def classifier_table(overlap: OverlapData) -> Table | None:
     if not rows:
         return None
     header = (
-        "images", "encoder from", "encoder", "augmentation", "weight decay", "stopped at", "train",
-        "validation", "gap", "",
+        "images", "encoder from", "encoder", "head reads", "augmentation", "weight decay",
+        "stopped at", "train", "validation", "gap", "",
     )  # fmt: skip
     caption = "Classifiers that were tried; the choice was made on validation wells only"
-    return Table(caption, header, rows, frozenset(range(4, 9)))
-
-
-def _start(tried: Mapping[str, Any]) -> str:
-    reads = tried.get("reads")
-    start = str(tried.get("start") or "?")
-    return f"{start}, all latents" if reads == "latents" else start
+    return Table(caption, header, rows, frozenset(range(5, 10)))
 
 
 def regressor_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | None:

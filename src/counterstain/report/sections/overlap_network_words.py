@@ -21,6 +21,7 @@ __all__ = [
 IMAGE_WORDS: Mapping[str, str] = {"plain": "plain patches", "masked": "masked patches"}
 """Kinds of images, in their order."""
 _CHANCE = 0.05
+_LARGE_GAP = 0.05
 
 
 def parts_of(overlap: OverlapData, name: str) -> dict[str, Mapping[str, Any]]:
@@ -32,6 +33,8 @@ def parts_of(overlap: OverlapData, name: str) -> dict[str, Mapping[str, Any]]:
 def structure_words(found: Mapping[str, Any], label: str) -> str:
     """Say whether points of one label lie together beyond chance, with the numbers.
 
+    There are two numbers, so that the smaller p counts double (Bonferroni).
+
     Parameters
     ----------
     found : mapping
@@ -42,7 +45,7 @@ def structure_words(found: Mapping[str, Any], label: str) -> str:
     Returns
     -------
     str
-        Words; a p above 0.05 in both numbers is "no structure beyond chance".
+        Words; a p above 0.05 is "no structure beyond chance".
 
     Examples
     --------
@@ -53,10 +56,11 @@ def structure_words(found: Mapping[str, Any], label: str) -> str:
     """
     numbers = {k: as_estimate(v).value for k, v in found.items() if k != "reason"}
     ps = [numbers.get(k, float("nan")) for k in ("silhouette_p", "purity_p")]
-    if all(p != p for p in ps):
+    known = [p for p in ps if p == p]
+    if not known:
         return f"not judged ({found.get('reason') or f'too few wells of a {label}'})"
-    sure = min(p for p in ps if p == p) <= _CHANCE
-    words = f"lies together by {label} beyond chance" if sure else "no structure beyond chance"
+    sure = len(known) * min(known) <= _CHANCE
+    words = "same labels lie together beyond chance" if sure else "no structure beyond chance"
     return (
         f"{words} (silhouette {decimal(numbers['silhouette'])} against "
         f"{decimal(numbers['silhouette_chance'])} shuffled, {probability(ps[0])}; of "
@@ -85,7 +89,10 @@ def classifier_sentence(kind: str, found: Mapping[str, Any]) -> str:
         f"held-out wells right, {plain_percent(train)} of those it learnt from: a gap of "
         f"{decimal(100 * gap, 1)} points."
     )
-    return text + (f" It calls {joined(others)} right." if others else "")
+    text += f" It calls {joined(others)} right." if others else ""
+    if gap > _LARGE_GAP:
+        text += " So large a gap says that much of what it learnt are its own wells."
+    return text
 
 
 def regressor_sentence(kind: str, found: Mapping[str, Any]) -> str:
@@ -99,11 +106,15 @@ def regressor_sentence(kind: str, found: Mapping[str, Any]) -> str:
         for name, errors in test.items()
         if name != "network"
     ]
+    simpler = [as_estimate(e.get("rmse")).value for k, e in test.items() if k != "network"]
+    beaten = any(rmse <= network["rmse"] for rmse in simpler)
+    verdict = " Something simpler does as well: the network adds nothing here." if beaten else ""
     return (
         f"From {IMAGE_WORDS[kind]}, the IoU of held-out patches is predicted with an RMSE of "
         f"{decimal(network['rmse'], 3)} (R² {decimal(network['r2'])}, Spearman "
         f"{decimal(network['spearman'])}; {joined(others)}); the histograms of measured and "
         f"predicted IoU lie {plain_percent(network['wasserstein_of_range'])} of the range apart."
+        f"{verdict}"
     )
 
 

@@ -133,7 +133,8 @@ def _learnt(folder: RunFolder, patches: pd.DataFrame) -> dict[str, Any]:
                      "n_wells": 12, "confusion": (np.eye(4) * 15).tolist(), "per_class": []},
             "curves": [{"step": s, "train_accuracy": 0.9, "validation_accuracy": 0.8}
                        for s in (1, 9)],
-            "tried": [{"start": "autoencoder", "fine_tuned": False, "augmentation": "turns",
+            "tried": [{"start": "autoencoder", "training": "frozen", "reads": "masks",
+                       "augmentation": "turns",
                        "weight_decay": 1e-3, "step": 9, "train_accuracy": 0.95,
                        "validation_accuracy": 0.93, "chosen": True}],
             "chosen": {"step": 9},

@@ -9,7 +9,11 @@ import pytest
 
 from counterstain.report.data import RunData, read_run
 from counterstain.report.overlap_data import OverlapData
-from counterstain.report.sections.overlap_network_words import structure_words
+from counterstain.report.sections.overlap_network_words import (
+    classifier_sentence,
+    regressor_sentence,
+    structure_words,
+)
 from counterstain.report.sections.overlap_pictures import ordinary_patches
 from counterstain.report.sections.overlap_words import (
     chance_sentence,
@@ -133,7 +137,10 @@ def test_noise_is_no_structure() -> None:
     found = {"silhouette": 0.1, "silhouette_chance": 0.0, "silhouette_p": 0.051, "purity": 0.9,
              "purity_chance": 0.3, "purity_p": 0.2, "neighbours": 15}  # fmt: skip
     assert structure_words(found, "drug").startswith("no structure beyond chance")
-    assert structure_words(found | {"purity_p": 0.01}, "drug").startswith("lies together by drug")
+    assert structure_words(found | {"purity_p": 0.04}, "drug").startswith("no structure")
+    assert structure_words(found | {"purity_p": 0.01}, "drug").startswith(
+        "same labels lie together"
+    )
     empty = dict.fromkeys(found) | {"reason": "one label"}
     assert structure_words(empty, "plate") == "not judged (one label)"
 
@@ -148,3 +155,24 @@ def test_examples_lie_around_the_median_and_in_different_wells(
     assert rows["Metadata_Well"].nunique() == 3
     nearest = (own.groupby("Metadata_Well")["iou"].first() - median).abs().nsmallest(3)
     assert set(rows["Metadata_Well"]) == set(nearest.index)
+
+
+def _errors(rmse: float) -> dict[str, float]:
+    return {"rmse": rmse, "r2": 0.5, "spearman": 0.7, "wasserstein_of_range": 0.1}
+
+
+def test_a_network_that_something_simpler_beats_is_said_to_be_beaten() -> None:
+    better = {"test": {"network": _errors(0.02), "constant": _errors(0.1), "ridge": _errors(0.05)}}
+    worse = {"test": {"network": _errors(0.06), "constant": _errors(0.1), "ridge": _errors(0.05)}}
+    assert "adds nothing" not in regressor_sentence("plain", better)
+    text = regressor_sentence("masked", worse)
+    assert "RMSE of 0.060" in text
+    assert "0.100 for a constant and 0.050 for a ridge regression on intensities" in text
+    assert text.endswith("the network adds nothing here.")
+
+
+@pytest.mark.parametrize(("gap", "said"), [(0.03, False), (0.2, True)])
+def test_a_large_gap_is_called_memory(gap: float, said: bool) -> None:
+    found = {"accuracy": {"patch": {"train": 0.9, "test": 0.9 - gap, "gap": gap}},
+             "test": {"accuracy": {"crop": _estimate(0.9 - gap)}}}  # fmt: skip
+    assert ("its own wells" in classifier_sentence("plain", found)) == said
