@@ -66,7 +66,7 @@ def scale_for(diameter: float, wanted: float) -> float:
 
 
 def fitting_scale(
-    instances_at: Callable[[float], NDArray[np.int32]], wanted: float, start: float = 1.0
+    instances_at: Callable[[float], NDArray[np.int32]], wanted: float, start: float = 0.7
 ) -> float:
     """Find the magnification of a field by looking at it.
 
@@ -79,7 +79,8 @@ def fitting_scale(
     wanted : float
         Diameter that objects are to have, pixels of the network.
     start : float
-        Magnification of the first look.
+        Magnification of the first look: rather too small than too large, where debris and small
+        cells of another kind pass for those that are sought.
 
     Returns
     -------
