@@ -164,7 +164,7 @@ def inference_copy(network: nn.Module) -> nn.Module:
     for module in faster.modules():
         if isinstance(module, UpCat):
             module.is_pad = False
-    return faster.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return faster.to(memory_format=torch.channels_last)
 
 
 def _fold(convolution: nn.Module, norm: nn.BatchNorm2d) -> None:

@@ -124,7 +124,7 @@ def random_crop(
     image = field.image
     if change < 0.6:
         image = smoothed(image, 0.35 / change)
-    at = np.stack(np.mgrid[: settings.size, : settings.size], -1) @ matrix.T + offset
+    at = np.moveaxis(np.mgrid[: settings.size, : settings.size], 0, -1) @ matrix.T + offset
     labels = field.labels[None].astype(np.float32)  # exact below 2**24
     moved = _sampled(image, at, "bilinear")
     return moved, np.asarray(_sampled(labels, at, "nearest")[0], np.int32)
@@ -139,9 +139,10 @@ def _centre(
     """Choose the middle of a crop, near an object or anywhere, with the crop inside the field."""
     edges = np.array(labels.shape, np.float64)
     half = min(settings.size / scale, *edges) / 2
-    inside = np.flatnonzero(labels) if generator.random() < settings.near_object else []
-    if not len(inside):
-        return generator.uniform(half, np.maximum(half, edges - half))
+    near = generator.random() < settings.near_object
+    inside = np.flatnonzero(labels) if near else np.empty(0, np.intp)
+    if not inside.size:
+        return np.asarray(generator.uniform(half, np.maximum(half, edges - half)))
     pixel = np.array(np.unravel_index(generator.choice(inside), labels.shape), np.float64)
     away = settings.size / scale / 3
     return np.clip(pixel + generator.uniform(-away, away, 2), half, edges - half)

@@ -99,9 +99,9 @@ def split_by_look(
         # Settings are chosen on validation images: each size is there in its share.
         same = [block for block in later if tuple(sizes[block[0]]) == size]
         share = validation_share * sum(tuple(other) == size for other in sizes)
-        mine, left = _first(same, share)
+        mine, unused = _first(same, share)
         chosen += mine
-        others += [index for block in left for index in block]
+        others += [index for block in unused for index in block]
     test, validation, rest = (np.sort(np.array(part, np.intp)) for part in (drawn, chosen, others))
     left_from_validation = _near(validation, test, sizes, look, guard)
     validation = np.setdiff1d(validation, left_from_validation)
