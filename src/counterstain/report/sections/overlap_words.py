@@ -222,7 +222,8 @@ def patch_sentences(overlap: OverlapData) -> list[str]:
     total = sum(states.values())
     if total:
         faulty = {k: n for k, n in states.items() if k not in ("contact", "no contact")}
-        listed = joined([f"{count(n)} {name}" for name, n in faulty.items()]) or "none"
+        names = {"faulty field": "of faulty fields"}
+        listed = joined([f"{count(n)} {names.get(k, k)}" for k, n in faulty.items()]) or "none"
         texts.append(
             f"Of {count(total)} patches, {plain_percent(states.get('contact', 0) / total)} show "
             f"contact and {plain_percent(states.get('no contact', 0) / total)} none. "
