@@ -100,6 +100,35 @@ def time_large(n_plates: int = 261, latents: int = 512) -> dict[str, Any]:
     }
 
 
+def rank_screens(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Draw, rank and judge a screen a seed, by our ranking and by distances."""
+    ours: list[dict[str, Any]] = []
+    others: dict[str, list[dict[str, Any]]] = {name: [] for name in METHODS}
+    for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
+        screen = simulate_screen(
+            seed,
+            latents=arguments.latents[seed // 4 % len(arguments.latents)],
+            drift=arguments.drift,
+            n_plates=arguments.plates,
+        )
+        ranking = rank_treatments(
+            screen.profiles,
+            screen.wells,
+            seed=seed,
+            axis=arguments.axis,
+            position=arguments.position,
+        )
+        ours.append(judge(ranking, screen))
+        for name in METHODS:
+            others[name].append(classical(screen, name, seed))
+    settings = ("seeds", "first_seed", "plates", "drift", "axis", "position")
+    return {
+        **{name: getattr(arguments, name) for name in settings},
+        "counterstain": summary(ours),
+        **{name: summary(found) for name, found in others.items()},
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
@@ -117,28 +146,7 @@ def main() -> None:
     if arguments.speed:
         result: dict[str, Any] = {"benchmark": "ranking speed", **time_large()}
     else:
-        ours: list[dict[str, Any]] = []
-        others: dict[str, list[dict[str, Any]]] = {name: [] for name in METHODS}
-        for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
-            latents = arguments.latents[seed // 4 % len(arguments.latents)]
-            screen = simulate_screen(
-                seed, latents=latents, drift=arguments.drift, n_plates=arguments.plates
-            )
-            ranking = rank_treatments(
-                screen.profiles, screen.wells, seed=seed,
-                axis=arguments.axis, position=arguments.position,
-            )  # fmt: skip
-            ours.append(judge(ranking, screen))
-            for name in METHODS:
-                others[name].append(classical(screen, name, seed))
-        result = {
-            "benchmark": "ranking",
-            "seeds": arguments.seeds,
-            "plates": arguments.plates,
-            "first_seed": arguments.first_seed,
-            "counterstain": summary(ours),
-            **{name: summary(found) for name, found in others.items()},
-        }
+        result = {"benchmark": "ranking", **rank_screens(arguments)}
     result["machine"] = platform.processor() or platform.machine()
     for key, value in result.items():
         print(f"{key}: {json.dumps(value)}")

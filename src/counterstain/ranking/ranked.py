@@ -25,6 +25,7 @@ from counterstain.statistics.intervals import check_settings
 __all__ = ["Ranking", "rank_treatments"]
 
 _MAX_SCALE_ERROR = 0.25
+_NEITHER_SHARE = 0.1
 _NEITHER_Z = 4.0
 """Robust SDs of the controls' distances off the axis from which a well is neither of the two."""
 
@@ -41,9 +42,10 @@ class Ranking:
         A row per well in the order given: ``Metadata_*``, ``class_name``, ``compound`` and
         ``concentration`` as read ("" and NaN for controls), ``rescue``, ``side_effect``,
         ``off_axis_z``, ``state`` and ``mark`` (why a well takes no part). The state is *neither*
-        where the well lies off the axis (by itself more than 4 robust SDs, or with its treatment)
-        or more than half the way beyond a control, else *diseased* (rescue below 0.25), *healthy*
-        (above 0.75), *between*, or *not scored*.
+        where the well lies off the axis (with its treatment, or by itself more than 4 robust SDs
+        and a tenth of the way from diseased to healthy) or more than half the way beyond a
+        control, else *diseased* (rescue below 0.25), *healthy* (above 0.75), *between*, or
+        *not scored*.
     plates : DataFrame
         A row per plate: ``n_wells``, ``n_diseased``, ``n_healthy``, ``z_prime``,
         ``robust_z_prime``, ``ssmd``, ``v_factor``, ``position_share`` (how much of the controls'
@@ -92,8 +94,9 @@ def rank_treatments(
     wells : DataFrame, W rows
         ``Metadata_Plate``, ``Metadata_Well`` (such as "B07") and ``class_name``; of treated wells
         also ``Metadata_Compound`` and ``Metadata_Concentration`` (numbers, or text with a molar
-        unit: then in µM). ``n_cells`` and ``Metadata_Batch`` are used where they are there. Wells
-        of any class but the two controls are treated.
+        unit: then in µM; so too where a column ``Metadata_ConcentrationUnit`` holds more than one
+        unit). ``n_cells`` and ``Metadata_Batch`` are used where they are there. Wells of any class
+        but the two controls are treated.
     seed : int
         Seed of bootstrap and permutations.
     diseased, healthy : str
@@ -204,10 +207,12 @@ def _well_rows(
     off_axis: NDArray[np.bool_],
 ) -> pd.DataFrame:
     side_effect, off_axis_z = well_side_effects(views)
+    length = float(np.mean([view.axis_length for view in views]))
+    odd = (off_axis_z > _NEITHER_Z) & (side_effect > _NEITHER_SHARE * length)
     state = np.select(
         [
             table.mark != "",
-            off_axis | (off_axis_z > _NEITHER_Z) | (rescue < -0.5) | (rescue > 1.5),
+            off_axis | odd | (rescue < -0.5) | (rescue > 1.5),
             rescue < 0.25,
             rescue > 0.75,
         ],

@@ -21,6 +21,8 @@ __all__ = ["side_effect_rows", "well_side_effects"]
 
 _Floats = NDArray[np.float64]
 _BLOCK = 4_000_000
+_MAX_PAIRS, _MIN_DRAWS = 5_000_000, 199
+"""Pairs of wells that are drawn for one size of group; large groups need few draws."""
 _MAD_TO_SD = 1.4826
 
 
@@ -119,8 +121,11 @@ def _null(view: ViewScores, n: int, draws: int, rng: np.random.Generator) -> _Fl
     """Return squared side effects of groups of n diseased wells, free of their shared mean."""
     table = view.alignment.table
     rows = np.flatnonzero(table.controls(DISEASED) & np.isfinite(view.off_axis[:, 0]))
-    if rows.size < n:
+    # Fewer controls than wells: smaller groups scatter more, which errs on the safe side.
+    n = min(n, rows.size)
+    if n < 2:
         return np.empty(0)
+    draws = min(draws, max(_MIN_DRAWS, _MAX_PAIRS // n**2))
     vectors = view.off_axis[rows]
     plate = table.plate[rows]
     # Two wells left out of one mean lean apart, by the share of that mean that each makes up.

@@ -194,12 +194,24 @@ def _treatments(
     compound = _text(wells.get("Metadata_Compound", blank))
     # A third class, such as "treated", is a treatment by itself.
     compound = np.where(compound == "", class_name, compound).astype(object)
-    dose, problems = read_concentrations(wells.get("Metadata_Concentration", blank))
     treated = kind == TREATED
+    dose, problems = read_concentrations(_amounts(wells, treated, blank))
     wrong = np.array(problems, dtype=object)
     mark[treated & (wrong != "")] = wrong[treated & (wrong != "")]
     mark[treated & (compound == "") & (mark == "")] = "no compound named"
     return compound, dose
+
+
+def _amounts(wells: pd.DataFrame, treated: NDArray[np.bool_], blank: pd.Series) -> pd.Series:
+    """Return concentrations, with their units where treated wells differ in these."""
+    amounts = wells.get("Metadata_Concentration", blank)
+    units = _text(wells.get("Metadata_ConcentrationUnit", blank))
+    if np.unique(units[treated].astype(str)).size < 2:
+        return amounts
+    written = [
+        f"{amount} {unit}".strip() for amount, unit in zip(_text(amounts), units, strict=True)
+    ]
+    return pd.Series(written, index=wells.index)
 
 
 def _number_treatments(

@@ -18,6 +18,7 @@ HIT, PARTIAL, INACTIVE, OFF_AXIS, TOO_FEW = (
     "toxic/off-axis",
     "not enough wells",
 )
+_LEAST_WAY = 0.3
 CALLS = (HIT, PARTIAL, INACTIVE, OFF_AXIS, TOO_FEW)
 """All calls, best first."""
 
@@ -37,8 +38,9 @@ class CallRules:
     side_effect : float
         Side effect above which a treatment is off the axis, in SDs of the controls' wells.
     side_effect_share : float
-        And in shares of the treatment's own way towards healthy: where it went 30 SDs along the
-        axis, 4 SDs off it are shown in their column, but are no reason to reject.
+        And in shares of the treatment's own way towards healthy, counted as 0.3 at least: where
+        the controls lie 80 SDs apart, 5 SDs aside are shown in their column, but are no reason to
+        reject.
     min_wells : int
         Usable wells below which nothing is called, 2 or more.
 
@@ -145,7 +147,7 @@ def call_hits(
             f"All columns must be 1-D and of one length; got "
             f"{[column.shape for column in (*columns, few_cells)]}: pass them from one table."
         )
-    along = axis_length * np.clip(np.nan_to_num(value), 0, 1)
+    along = axis_length * np.clip(np.nan_to_num(value), _LEAST_WAY, 1)
     limit = np.maximum(found.side_effect, found.side_effect_share * along)
     shown = (q <= found.level) & (low > 0)
     calls = np.full(value.shape, INACTIVE, dtype=object)

@@ -154,7 +154,7 @@ class _Problem:
         design = np.column_stack(columns)
         # A little ridge: a shape that is flat over the doses has no second plateau.
         gram = design.T @ design + 1e-9 * target.size * np.eye(len(columns))
-        plateaus = np.linalg.solve(gram, design.T @ target)
+        plateaus = np.asarray(np.linalg.solve(gram, design.T @ target), dtype=np.float64)
         left = target - design @ plateaus
         return float(left @ left), plateaus
 

@@ -17,6 +17,8 @@ __all__ = ["draw_different", "group_p_values", "share_above"]
 
 _Floats = NDArray[np.float64]
 _BLOCK = 4_000_000
+_FEW = 16
+"""Numbers a draw up to which all draws are made at once; the work grows with the square."""
 
 
 def group_p_values(
@@ -128,6 +130,9 @@ def draw_different(
     >>> np.sort(draw_different(3, 3, 2, np.random.default_rng(0)), axis=1).tolist()
     [[0, 1, 2], [0, 1, 2]]
     """
+    if size > _FEW:
+        many = [rng.choice(total, size, replace=False, shuffle=False) for _ in range(draws)]
+        return np.array(many, dtype=np.int64)
     picks = rng.integers(0, total - np.arange(size), (draws, size))
     for j in range(1, size):
         # The j-th pick counts among those not yet taken: step over each that is.

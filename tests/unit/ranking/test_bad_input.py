@@ -121,6 +121,16 @@ def test_doses_as_text_and_in_mixed_units(usual) -> None:
     assert marks[""] == ""
 
 
+def test_a_column_of_units(usual) -> None:
+    profiles, wells = usual
+    one = rank_treatments(profiles, wells.assign(Metadata_ConcentrationUnit="nM"), seed=0)
+    assert row(one, "full")["Metadata_Concentration"] == 1.0
+    units = np.where(wells["Metadata_Compound"] == "full", "mM", "nM")
+    two = rank_treatments(profiles, wells.assign(Metadata_ConcentrationUnit=units), seed=0)
+    assert row(two, "full")["Metadata_Concentration"] == 1000.0
+    assert row(two, "half")["Metadata_Concentration"] == pytest.approx(0.001)
+
+
 def test_wells_with_too_few_cells_are_no_rescue(usual) -> None:
     profiles, wells = usual
     wells = wells.assign(n_cells=200)

@@ -169,6 +169,18 @@ def test_no_claim_where_nothing_is_active(draw_screen) -> None:
     assert calls.count("inactive") >= 0.99 * len(calls)
 
 
+def test_a_group_of_more_wells_than_controls(draw_screen) -> None:
+    """A third class, such as patients under treatment, may be larger than either control."""
+    treatments = {("patients", 1.0): (0.7, 0.0), ("odd", 1.0): (0.7, 14.0)}
+    screen = draw_screen(treatments, n_plates=2, controls=8, copies=30)
+    found = by_compound(rank_treatments(*screen, seed=0))
+    assert found["n_wells"].tolist() == [60, 60]
+    assert found.loc["patients", "call"] == "hit"
+    assert found.loc["odd", "call"] == "toxic/off-axis"
+    width = found.loc["patients", "rescue_high"] - found.loc["patients", "rescue_low"]
+    assert width < 0.25
+
+
 def test_rules_are_those_that_were_passed(usual) -> None:
     ranking = rank_treatments(*usual, seed=0, rules=CallRules(hit_rescue=0.9, side_effect=30))
     found = by_compound(ranking)

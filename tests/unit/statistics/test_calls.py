@@ -37,6 +37,11 @@ def call(axis_length: float = 20.0, poisoned: bool = False, rules=None, **change
         # Where nothing is rescued, the limit in SDs alone holds.
         ({"side_effect": 4.0, "side_effect_q": 0.01, "rescue": 0.0}, "toxic/off-axis"),
         ({"side_effect": 2.9, "side_effect_q": 0.01, "rescue": 0.0}, "inactive"),
+        # Where the controls are 80 SDs apart, 5 SDs aside are a sixteenth of the disease.
+        (
+            {"side_effect": 5.0, "side_effect_q": 0.01, "rescue": 0.0, "axis_length": 80.0},
+            "inactive",
+        ),
         # One well cannot be called toxic either.
         ({"side_effect": 40.0, "side_effect_q": 0.01, "n_wells": 1}, "not enough wells"),
     ],

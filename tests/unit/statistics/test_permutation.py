@@ -67,6 +67,12 @@ def test_every_set_is_as_likely() -> None:
     assert np.count_nonzero(counts) == 10
 
 
+def test_large_draws_hold_different_numbers() -> None:
+    picks = draw_different(40, 30, 500, np.random.default_rng(0))
+    assert all(len(set(row)) == 30 for row in picks.tolist())
+    np.testing.assert_allclose(np.bincount(picks.ravel(), minlength=40), 375, rtol=0.2)
+
+
 def test_share_above() -> None:
     assert share_above([5.0, 2.0, 0.0], [1.0, 2.0, 3.0]).tolist() == [0.25, 0.75, 1.0]
 
