@@ -45,7 +45,8 @@ def read_overlap(screen: Screen, folder: RunFolder, record: RunRecord, listener:
     fields = pd.read_parquet(folder.table("overlap"))
     path = folder.table("overlap_wells")
     wells = pd.read_parquet(path)
-    wells = wells.drop(columns=[c for c in wells if c in _ADDED or c.startswith("calibrated_")])
+    old = [c for c in wells if c in _ADDED or str(c).startswith("calibrated_")]
+    wells = wells.drop(columns=old)
     with quiet():
         wells, readout, notes = compare_readout(config, wells)
         threshold, calls = interaction(config, wells)

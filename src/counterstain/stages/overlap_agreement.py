@@ -10,12 +10,12 @@ import pandas as pd
 from counterstain.config import ScreenConfig
 from counterstain.errors import InvalidInputError
 from counterstain.masks.overlap_readout import match_readout, read_readout
-from counterstain.statistics.calibration import check_calibration
+from counterstain.statistics.calibration import CalibrationKind, check_calibration
 from counterstain.statistics.histograms import overlay_histograms, wasserstein
 
 __all__ = ["compare_readout"]
 
-_KINDS = ("linear", "monotone")
+_KINDS: tuple[CalibrationKind, ...] = ("linear", "monotone")
 
 
 def compare_readout(

@@ -37,9 +37,7 @@ _USUAL_S = 600.0
 _STEPS = ("autoencoder_steps", "regressor_steps", "classifier_steps")
 
 
-def learn_patches(
-    screen: Screen, folder: RunFolder, record: RunRecord, listener: Listener
-) -> None:
+def learn_patches(screen: Screen, folder: RunFolder, record: RunRecord, listener: Listener) -> None:
     """Train the networks, and write what they say of each kept patch.
 
     Makes ``tables/overlap_latents.parquet`` (a row a kept patch), ``overlap_reconstructions.npz``
@@ -66,7 +64,7 @@ def learn_patches(
                 content[name] = {"reason": str(error)}
                 listener.say(f"note: {name.replace('_', ' ')}: {error}")
                 continue
-            new = [column for column in columns if column not in patches]
+            new = [str(column) for column in columns if column not in patches]
             patches = patches.assign(**{column: columns[column] for column in new})
     with atomic_path(folder.table("overlap_latents")) as path:
         patches.to_parquet(path, index=False)

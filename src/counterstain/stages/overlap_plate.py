@@ -140,7 +140,7 @@ class _Plates:
         joined = [c for c in screen.wells.columns if c not in ("n_fields", "in_map")]
         self._rows = screen.fields.merge(screen.wells[joined], on=_KEY, how="left")
         self._rows["is_control"] = is_negative_control(self._rows, screen.class_names[0])
-        self._metadata = [c for c in self._rows if str(c).startswith("Metadata_")]
+        self._metadata = [str(c) for c in self._rows if str(c).startswith("Metadata_")]
         self._plates = tuple(self._rows["Metadata_Plate"].unique())
         self._per_field = max(1, self._settings.stored_patches // max(len(self._rows), 1))
         self._limits: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
