@@ -136,6 +136,13 @@ def rank_treatments(
         or a setting is out of range. Anything that concerns single
         wells or plates is marked in the tables instead.
 
+    Notes
+    -----
+    Simulated (`benchmarks/ranking.py`, 40 screens of four plates, heavy-tailed wells, drifts),
+    intervals of 95 % cover 95 % of rescues on the axis, and 82 % far off it, where rescue depends
+    on which way counts as along. With six controls of a kind a plate, 48 latents and all
+    replicates on one plate, one inactive treatment in eight is called off the axis.
+
     References
     ----------
     Ledoit & Wolf 2004, doi:10.1016/S0047-259X(03)00096-4 (covariance); Smyth 2004,
