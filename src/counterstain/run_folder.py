@@ -103,6 +103,16 @@ class RunFolder:
         return self.root / "attributions.npz"
 
     @property
+    def reconstructions(self) -> Path:
+        """Patches beside what an autoencoder makes of them, as arrays (npz)."""
+        return self.root / "overlap_reconstructions.npz"
+
+    @property
+    def explorer(self) -> Path:
+        """Thumbnails of patches and their index, for a live page."""
+        return self.root / "explorer"
+
+    @property
     def figures(self) -> Path:
         """Figures as PNG and SVG."""
         return self.root / "figures"

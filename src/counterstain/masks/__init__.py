@@ -10,10 +10,12 @@ if TYPE_CHECKING:
     from counterstain.masks.agreement import iou as iou
     from counterstain.masks.agreement import mask_agreement as mask_agreement
     from counterstain.masks.agreement import mean_agreement as mean_agreement
+    from counterstain.masks.cell_split import split_cells as split_cells
     from counterstain.masks.chance_shift import shift_overlaps as shift_overlaps
     from counterstain.masks.contact import Contacts as Contacts
     from counterstain.masks.contact import contacts as contacts
     from counterstain.masks.contact_excess import excess_contacts as excess_contacts
+    from counterstain.masks.field_masks import FieldMasker as FieldMasker
     from counterstain.masks.foreground import Foreground as Foreground
     from counterstain.masks.foreground import fit_foreground as fit_foreground
     from counterstain.masks.instances import InstanceSettings as InstanceSettings
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 _LAZY = {
     "CellRegions": "regions",
     "Contacts": "contact",
+    "FieldMasker": "field_masks",
     "FieldMasks": "overlap_fields",
     "Foreground": "foreground",
     "InstanceSettings": "instances",
@@ -74,12 +77,14 @@ _LAZY = {
     "read_labels": "label_import",
     "read_readout": "overlap_readout",
     "shift_overlaps": "chance_shift",
+    "split_cells": "cell_split",
     "threshold_mask": "thresholds",
     "without_debris": "overlap_faulty",
 }
 __all__ = [
     "CellRegions",
     "Contacts",
+    "FieldMasker",
     "FieldMasks",
     "Foreground",
     "InstanceSettings",
@@ -110,6 +115,7 @@ __all__ = [
     "read_labels",
     "read_readout",
     "shift_overlaps",
+    "split_cells",
     "threshold_mask",
     "without_debris",
 ]

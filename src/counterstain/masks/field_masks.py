@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from counterstain.config import OverlapConfig
 from counterstain.errors import InvalidInputError, UndefinedStatisticWarning
+from counterstain.masks.cell_split import split_cells
 from counterstain.masks.kmeans import kmeans_mask
 from counterstain.masks.label_import import import_labels, read_labels
 from counterstain.masks.overlap_faulty import find_debris, without_debris
 from counterstain.masks.overlap_fields import FieldMasks
-from counterstain.masks.split_cells import split_cells
 from counterstain.masks.thresholds import image_fault, threshold_mask
 
 if TYPE_CHECKING:

@@ -78,7 +78,7 @@ def write_explorer(data: RunData) -> Path | None:
         patches = PatchPixels.open(data.folder.patches)
     except (CounterstainError, OSError):
         return None
-    folder = data.folder.root / "explorer"
+    folder = data.folder.explorer
     tiles = write_sprites(patches, folder, overlap.colours, gamma=GAMMA)
     path = folder / "patches.parquet"
     with atomic_path(path) as temporary:

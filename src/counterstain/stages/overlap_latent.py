@@ -93,7 +93,7 @@ def learn_latents(
         )
         columns = columns.assign(**{f"{name}_{kind}": values for name, values in found.items()})
         arrays |= {f"{kind}_{name}": values for name, values in pictures.items()}
-    final = folder.root / "overlap_reconstructions.npz"
+    final = folder.reconstructions
     with atomic_path(final) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, allow_pickle=False, **arrays)
     return columns, metrics

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from counterstain.statistics.agreement import rank_correlation as rank_correlation
     from counterstain.statistics.calibration import calibrate as calibrate
     from counterstain.statistics.calibration import check_calibration as check_calibration
+    from counterstain.statistics.calls import CallRules as CallRules
+    from counterstain.statistics.calls import call_hits as call_hits
     from counterstain.statistics.chance import ChanceTest as ChanceTest
     from counterstain.statistics.chance import is_at_chance as is_at_chance
     from counterstain.statistics.classification import (
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from counterstain.statistics.classification import (
         classification_summary as classification_summary,
     )
+    from counterstain.statistics.dose_response import DoseResponse as DoseResponse
+    from counterstain.statistics.dose_response import fit_dose_response as fit_dose_response
     from counterstain.statistics.effects import difference_by_well as difference_by_well
     from counterstain.statistics.effects import mean_by_well as mean_by_well
     from counterstain.statistics.effects import paired_change_by_well as paired_change_by_well
@@ -31,8 +35,11 @@ if TYPE_CHECKING:
     from counterstain.statistics.histograms import wasserstein as wasserstein
     from counterstain.statistics.ordering import DoseTrend as DoseTrend
     from counterstain.statistics.ordering import dose_trend as dose_trend
+    from counterstain.statistics.plate_position import b_score as b_score
+    from counterstain.statistics.plate_position import median_polish as median_polish
     from counterstain.statistics.resampling import share_by_well as share_by_well
     from counterstain.statistics.resampling import well_bootstrap as well_bootstrap
+    from counterstain.statistics.response_window import v_factor as v_factor
     from counterstain.statistics.separation import Separation as Separation
     from counterstain.statistics.separation import measure_separation as measure_separation
     from counterstain.statistics.separation import robust_z_prime as robust_z_prime
@@ -50,14 +57,18 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "BlandAltman": "agreement",
+    "CallRules": "calls",
     "ChanceTest": "chance",
     "ClassRow": "classification",
     "ClassificationSummary": "classification",
+    "DoseResponse": "dose_response",
     "DoseTrend": "ordering",
     "Separation": "separation",
+    "b_score": "plate_position",
     "benjamini_hochberg": "significance",
     "bland_altman": "agreement",
     "calibrate": "calibration",
+    "call_hits": "calls",
     "calls_by_threshold": "threshold_roc",
     "check_calibration": "calibration",
     "classification_summary": "classification",
@@ -65,10 +76,12 @@ _LAZY = {
     "difference_by_well": "effects",
     "difference_p_value": "significance",
     "dose_trend": "ordering",
+    "fit_dose_response": "dose_response",
     "interaction_threshold": "threshold_roc",
     "is_at_chance": "chance",
     "mean_by_well": "effects",
     "measure_separation": "separation",
+    "median_polish": "plate_position",
     "overlay_histograms": "histograms",
     "paired_change_by_well": "effects",
     "paired_change_p_value": "significance",
@@ -77,6 +90,7 @@ _LAZY = {
     "share_by_well": "resampling",
     "ssmd": "separation",
     "standardised_difference": "significance",
+    "v_factor": "response_window",
     "wasserstein": "histograms",
     "well_bootstrap": "resampling",
     "well_means": "wells",
@@ -84,14 +98,18 @@ _LAZY = {
 }
 __all__ = [
     "BlandAltman",
+    "CallRules",
     "ChanceTest",
     "ClassRow",
     "ClassificationSummary",
+    "DoseResponse",
     "DoseTrend",
     "Separation",
+    "b_score",
     "benjamini_hochberg",
     "bland_altman",
     "calibrate",
+    "call_hits",
     "calls_by_threshold",
     "check_calibration",
     "classification_summary",
@@ -99,10 +117,12 @@ __all__ = [
     "difference_by_well",
     "difference_p_value",
     "dose_trend",
+    "fit_dose_response",
     "interaction_threshold",
     "is_at_chance",
     "mean_by_well",
     "measure_separation",
+    "median_polish",
     "overlay_histograms",
     "paired_change_by_well",
     "paired_change_p_value",
@@ -111,6 +131,7 @@ __all__ = [
     "share_by_well",
     "ssmd",
     "standardised_difference",
+    "v_factor",
     "wasserstein",
     "well_bootstrap",
     "well_means",

@@ -12,9 +12,9 @@ from scipy import ndimage
 
 from counterstain.config import OverlapConfig
 from counterstain.errors import InvalidInputError
+from counterstain.masks.cell_split import split_cells
 from counterstain.masks.field_masks import FieldMasker
 from counterstain.masks.mask_overlap import overlap
-from counterstain.masks.split_cells import split_cells
 from counterstain.masks.unet import UNetSegmenter
 
 CHANNELS = ("DNA", "T cells", "dendritic cells")

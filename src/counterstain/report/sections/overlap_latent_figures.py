@@ -33,7 +33,7 @@ _PLACES = ("umap1", "umap2", "pc1", "pc2")
 
 
 def _arrays(overlap: OverlapData) -> Mapping[str, NDArray[Any]]:
-    path = overlap.data.folder.root / "overlap_reconstructions.npz"
+    path = overlap.data.folder.reconstructions
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
             return {name: content[name] for name in content.files}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from counterstain.errors import InvalidInputError
-from counterstain.masks.split_cells import split_cells
+from counterstain.masks.cell_split import split_cells
 from counterstain.plates.simulate.coculture_field import draw_coculture_field
 
 
