@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from counterstain.attribution.fast_forward import ChangedPasses, Halo
 from counterstain.attribution.fast_forward_trace import LocalProgram, local_program
-from counterstain.attribution.side_by_side import side_by_side
 from counterstain.attribution.target import ExplainedScore, Model, explained_score
 from counterstain.networks.backbone import BackboneClassifier
 from counterstain.networks.base import Classifier
+from counterstain.side_by_side import side_by_side
 
 __all__ = ["ImageScores", "Occluder"]
 

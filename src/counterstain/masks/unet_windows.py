@@ -13,8 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from counterstain.errors import InvalidInputError
+from counterstain.side_by_side import side_by_side
 
 __all__ = ["WindowSettings", "run_windows", "window_side"]
+
+_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ def run_windows(
     """
     height, width = image.shape[-2:]
     sides = [window_side(edge, settings, multiple) for edge in (height, width)]
-    predict = _Skipping(network, settings) if settings.skip_empty else network
+    predict = _Windows(network, settings)
     with torch.inference_mode():
         if sides[0] >= height and sides[1] >= width:
             padding = (0, sides[1] - width, 0, sides[0] - height)
@@ -134,7 +137,7 @@ def _blended(
     merged = sliding_window_inference(
         padded,
         roi_size=sides,
-        sw_batch_size=1,
+        sw_batch_size=_AT_ONCE,
         predictor=predict,
         overlap=[min(0.9, settings.overlap / side) for side in sides],
         mode="gaussian",
@@ -142,16 +145,18 @@ def _blended(
     return cast(Tensor, merged)[..., : edges[0], : edges[1]]
 
 
-class _Skipping:
-    """A network that is not asked about windows in which nothing shines."""
+class _Windows:
+    """A network for windows, a few at a time; not asked about those in which nothing shines."""
 
     def __init__(self, network: nn.Module, settings: WindowSettings) -> None:
         self._network = network
-        self._level = settings.empty_level
+        self._skips, self._level = settings.skip_empty, settings.empty_level
         self._empty: dict[tuple[int, ...], Tensor] = {}
 
     def __call__(self, windows: Tensor) -> Tensor:
-        busy = windows.amax(dim=(1, 2, 3)) > self._level
+        busy = torch.ones(len(windows), dtype=torch.bool)
+        if self._skips:
+            busy = windows.amax(dim=(1, 2, 3)) > self._level
         if bool(busy.all()):
             return self._run(windows)
         empty = self._answer_to_nothing(windows[:1])
@@ -161,8 +166,11 @@ class _Skipping:
         return out
 
     def _run(self, windows: Tensor) -> Tensor:
-        ordered = windows.contiguous(memory_format=torch.channels_last)
-        answer: Tensor = self._network(ordered)
+        # A window a core: cores that share a small window wait for each other at every layer.
+        return torch.cat(side_by_side(self._one, windows.split(1), windows.device))
+
+    def _one(self, window: Tensor) -> Tensor:
+        answer: Tensor = self._network(window.contiguous(memory_format=torch.channels_last))
         return answer
 
     def _answer_to_nothing(self, window: Tensor) -> Tensor:
