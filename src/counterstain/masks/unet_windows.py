@@ -166,8 +166,9 @@ class _Windows:
         return out
 
     def _run(self, windows: Tensor) -> Tensor:
+        parts = [windows[i : i + 1] for i in range(len(windows))]
         # A window a core: cores that share a small window wait for each other at every layer.
-        return torch.cat(side_by_side(self._one, windows.split(1), windows.device))
+        return torch.cat(side_by_side(self._one, parts, windows.device))
 
     def _one(self, window: Tensor) -> Tensor:
         answer: Tensor = self._network(window.contiguous(memory_format=torch.channels_last))
