@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
-
-from counterstain.errors import InvalidInputError, MissingFileError
-from counterstain.files import atomic_path, digest, read_json, write_json
 from counterstain.networks.patch_autoencoder import PatchAutoencoder
 from counterstain.networks.patch_classifier import PatchClassifier
 from counterstain.networks.patch_regressors import AreaRegressor, DenseRegressor
+from counterstain.weights import load_weights, read_recipe, write_weights
 
 __all__ = ["FORMAT", "PatchNetwork", "load_patch_network", "save_patch_network"]
 
@@ -23,17 +18,6 @@ PatchNetwork = PatchAutoencoder | PatchClassifier | DenseRegressor | AreaRegress
 _KINDS: dict[str, type[PatchNetwork]] = {
     kind.kind: kind for kind in (PatchAutoencoder, PatchClassifier, DenseRegressor, AreaRegressor)
 }
-
-
-def _paths(path: Path) -> tuple[Path, Path]:
-    stem = path.with_suffix("") if path.suffix in {".safetensors", ".json"} else path
-    return stem.with_name(stem.name + ".safetensors"), stem.with_name(stem.name + ".json")
-
-
-def _recipe_digest(content: dict[str, Any]) -> str:
-    rest = {key: value for key, value in content.items() if key != "recipe_sha256"}
-    text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def save_patch_network(network: PatchNetwork, path: Path, metadata: dict[str, Any]) -> None:
@@ -48,22 +32,13 @@ def save_patch_network(network: PatchNetwork, path: Path, metadata: dict[str, An
     metadata : dict
         JSON-ready facts kept with the recipe (channels, images, training).
     """
-    weights, recipe = _paths(path)
-    state = {
-        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
-    }
-    with atomic_path(weights) as temporary:
-        save_file(state, temporary)
-    content = {
+    recipe = {
         "format": FORMAT,
         "kind": network.kind,
         "arguments": network.arguments,
-        "weights_sha256": digest(weights),
         "metadata": metadata,
     }
-    # Through JSON once, so that the digest is that of what a reader will see.
-    content = json.loads(json.dumps(content))
-    write_json(recipe, content | {"recipe_sha256": _recipe_digest(content)})
+    write_weights(network, path, recipe)
 
 
 def load_patch_network(path: Path) -> tuple[PatchNetwork, dict[str, Any]]:
@@ -82,36 +57,13 @@ def load_patch_network(path: Path) -> tuple[PatchNetwork, dict[str, Any]]:
         If the recipe is of another format or was changed, or the weights are not those it was
         saved with.
     """
-    weights, recipe = _paths(Path(path))
-    for file in (weights, recipe):
-        if not file.is_file():
-            raise MissingFileError(
-                f"{file} must hold a network of patches; there is no such file: run "
-                "`counterstain overlap`, or correct the path."
-            )
-    content = read_json(recipe)
-    found = (content.get("format"), content.get("kind")) if isinstance(content, dict) else None
-    if found is None or found[0] != FORMAT or found[1] not in _KINDS:
-        raise InvalidInputError(
-            f"{recipe} must be the recipe of a network of patches, format {FORMAT}; got {found}: "
-            "train it again with this version."
-        )
-    if _recipe_digest(content) != content.get("recipe_sha256"):
-        raise InvalidInputError(
-            f"{recipe} must be as counterstain wrote it; its content does not fit its digest: it "
-            "was edited or damaged; restore the file, or train again."
-        )
-    if digest(weights) != content.get("weights_sha256"):
-        raise InvalidInputError(
-            f"{weights} must hold the weights that {recipe.name} was written with; their digests "
-            "differ: one of the two files was changed or damaged; restore both."
-        )
-    try:
-        network = _KINDS[content["kind"]](content["arguments"])
-        network.load_state_dict(load_file(weights))
-    except (KeyError, TypeError, RuntimeError, ValueError) as error:
-        raise InvalidInputError(
-            f"{recipe} must describe the network whose weights lie beside it; it does not "
-            f"({error}): restore both files, or train again."
-        ) from error
-    return network.eval(), content["metadata"]
+    content = read_recipe(
+        path,
+        what="a network of patches",
+        known={(FORMAT, kind) for kind in _KINDS},
+        remedy="run `counterstain overlap`, or correct the path",
+    )
+    network = load_weights(
+        path, content, lambda recipe: _KINDS[recipe["kind"]](recipe["arguments"])
+    )
+    return network, content["metadata"]
