@@ -88,7 +88,7 @@ def learning_settings(config: ScreenConfig, group: str) -> PatchLearning:
     >>> classes = {"a": {"Metadata_A": "a"}, "b": {"Metadata_A": "b"}}
     >>> config = ScreenConfig(images=images, classes=classes, overlap={"budget": "5 min"})
     >>> learning_settings(config, "Metadata_Well").autoencoder_steps
-    250
+    175
     """
     overlap: OverlapConfig = config.overlap
     settings = PatchLearning(
