@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["TABLES", "RunFolder"]
+__all__ = ["OVERLAP_TABLES", "TABLES", "RunFolder"]
 
 TABLES = (
     "fields",
@@ -22,12 +22,17 @@ TABLES = (
     "boundary",
     "cell_occlusion",
     "audits",
+)
+"""Tables of the main path."""
+
+OVERLAP_TABLES = (
     "overlap",
     "overlap_patches",
     "overlap_wells",
     "overlap_treatments",
     "overlap_latents",
 )
+"""Tables of ``counterstain overlap``."""
 
 
 @dataclass(frozen=True, slots=True)

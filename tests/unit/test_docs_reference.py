@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from counterstain.config import ScreenConfig
 from counterstain.plates.conventions import READY_MADE, compile_pattern
-from counterstain.run_folder import TABLES
+from counterstain.run_folder import OVERLAP_TABLES, TABLES
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "screen_toml.md").read_text(encoding="utf-8")
@@ -110,4 +110,7 @@ def test_example_file_names_fit_their_patterns() -> None:
 
 def test_every_table_of_a_run_has_its_chapter() -> None:
     text = (DOCS / "run_folder.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"^## `tables/(\w+)\.parquet`", text, flags=re.MULTILINE)) == set(TABLES)
+    assert set(re.findall(r"^## `tables/(\w+)\.parquet`", text, flags=re.MULTILINE)) == {
+        *TABLES,
+        *OVERLAP_TABLES,
+    }
