@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +9,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from counterstain.audit.verdict import AuditCheck, Status
-from counterstain.errors import InvalidInputError, UndefinedStatisticWarning
+from counterstain.errors import InvalidInputError
 from counterstain.statistics import mean_by_well
+from counterstain.statistics.inputs import undefined_noted
 from counterstain.types import Estimate
 
 __all__ = ["Probe", "check_plates", "check_shuffled", "check_splits", "make_probe"]
@@ -179,9 +179,8 @@ def _balanced(hits: FloatArray, y: NDArray[np.int64]) -> float:
 
 def _by_well(values: FloatArray, probe: Probe) -> Estimate:
     known = np.isfinite(values)
-    with warnings.catch_warnings():
-        # An interval that wells cannot give is NaN, and the sentence says so.
-        warnings.simplefilter("ignore", UndefinedStatisticWarning)
+    # An interval that wells cannot give is NaN, and the sentence says so.
+    with undefined_noted():
         return mean_by_well(values[known], probe.well[known], seed=probe.seed)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from counterstain.counterfactual.shadows import Change, find_shadows
-from counterstain.errors import UndefinedStatisticWarning
 from counterstain.statistics import (
     benjamini_hochberg,
     difference_by_well,
@@ -21,6 +19,7 @@ from counterstain.statistics import (
     paired_change_p_value,
     standardised_difference,
 )
+from counterstain.statistics.inputs import undefined_noted
 from counterstain.types import Estimate
 
 __all__ = ["EditedCrops", "population_effects"]
@@ -249,9 +248,8 @@ def population_effects(
     """
     columns = [str(c) for c in measurements.columns if str(c).count(":") >= 2]
     names = (class_names[pair[0]], class_names[pair[1]])
-    with warnings.catch_warnings():
-        # A region without pixels gives NaN rows; the verdict "none" and the NaN say so.
-        warnings.simplefilter("ignore", UndefinedStatisticWarning)
+    # A region without pixels gives NaN rows; the verdict "none" and the NaN say so.
+    with undefined_noted():
         rows = [
             _row(column, (measurements, classes, wells), edited, pair, seed) for column in columns
         ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +11,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from counterstain.config import OverlapConfig
-from counterstain.errors import InvalidInputError, UndefinedStatisticWarning
+from counterstain.errors import InvalidInputError
 from counterstain.masks.cell_split import split_cells
 from counterstain.masks.kmeans import kmeans_mask
 from counterstain.masks.label_import import import_labels, read_labels
 from counterstain.masks.overlap_faulty import find_debris, without_debris
 from counterstain.masks.overlap_fields import FieldMasks
 from counterstain.masks.thresholds import image_fault, threshold_mask
+from counterstain.statistics.inputs import undefined_noted
 
 if TYPE_CHECKING:
     from counterstain.masks.unet import UNetSegmenter
@@ -117,9 +117,7 @@ class FieldMasker:
             empty = np.zeros(planes.shape[1:], np.int32)
             return FieldMasks(empty, empty, metadata, None, fault)
         debris = find_debris(planes)
-        # Faint noise in the reasons of a table is no warning for a user.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UndefinedStatisticWarning)
+        with undefined_noted():
             labels = self._labels(without_debris(planes, debris), metadata)
         return FieldMasks(*labels, metadata, debris)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from counterstain.errors import InvalidInputError, UndefinedStatisticWarning
+from counterstain.errors import InvalidInputError
 from counterstain.masks.kmeans_split import best_split, masked_sum
+from counterstain.statistics.inputs import warn_undefined
 
 __all__ = ["kmeans_mask"]
 
@@ -66,11 +66,9 @@ def kmeans_mask(images: NDArray[Any], seed: int = 0, *, pooled: bool = False) ->
         constant += len(group) if mask is None else 0
         masks.append(np.zeros((len(group), *stack.shape[2:]), np.bool_) if mask is None else mask)
     if constant:
-        warnings.warn(
-            f"the mask is undefined for {constant} of {len(stack)} image(s): constant images have "
-            "one cluster; they are masked as empty",
-            UndefinedStatisticWarning,
-            stacklevel=2,
+        warn_undefined(
+            f"the mask of {constant} of {len(stack)} image(s)",
+            "constant images have one cluster; they are masked as empty",
         )
     joined = masks[0] if len(masks) == 1 else np.concatenate(masks)
     return joined if images.ndim == 4 else joined[0]

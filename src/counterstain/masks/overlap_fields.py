@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,12 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from counterstain.errors import UndefinedStatisticWarning
 from counterstain.masks.chance_shift import Null, default_reach
 from counterstain.masks.contact_excess import excess_contacts
 from counterstain.masks.mask_overlap import as_mask, check_pair
 from counterstain.masks.overlap_excess import excess_overlap
 from counterstain.masks.overlap_patches import FAULTY_STATES, patch_overlaps
+from counterstain.statistics.inputs import undefined_noted
 
 __all__ = ["FieldMasks", "FieldOverlap", "measure_field", "measure_fields"]
 
@@ -177,8 +176,7 @@ def _whole_columns(
     a: NDArray[np.bool_], b: NDArray[np.bool_], null: Null, reach: float
 ) -> dict[str, Any]:
     # The reasons go into the table; as warnings they would come once for every faulty field.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UndefinedStatisticWarning)
+    with undefined_noted():
         found = excess_overlap(a, b, null=null, reach_px=reach)
     row = found.to_json()
     observed = {key: value for key, value in row.pop("observed").items() if key != "reason"}
@@ -193,8 +191,7 @@ def _contact_shifts(n_pixels: int) -> int:
 def _contact_columns(
     labels: Sequence[NDArray[Any]], distance_px: float, null: Null, reach: float
 ) -> dict[str, Any]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UndefinedStatisticWarning)
+    with undefined_noted():
         found = excess_contacts(
             *labels,
             distance_px=distance_px,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
@@ -12,7 +11,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.filters import threshold_otsu, threshold_triangle
 
-from counterstain.errors import InvalidInputError, UndefinedStatisticWarning
+from counterstain.errors import InvalidInputError
+from counterstain.statistics.inputs import warn_undefined
 
 __all__ = ["ThresholdMethod", "image_fault", "threshold_level", "threshold_mask"]
 
@@ -118,7 +118,7 @@ def threshold_level(
         )
     fault = image_fault(image)
     if fault:
-        _warn("the threshold", fault)
+        warn_undefined("the threshold", fault)
         return math.nan
     if method == "mean_sd":
         return float(image.mean(dtype=np.float64) + sd_factor * image.std(dtype=np.float64))
@@ -176,7 +176,7 @@ def threshold_mask(
     _check_arguments(method, window, smoothing, min_area)
     fault = image_fault(image)
     if fault and (isinstance(method, str) or "NaN" in fault):
-        _warn("the mask", fault)
+        warn_undefined("the mask", fault)
         return np.zeros(image.shape, np.bool_)
     smooth = image
     if smoothing > 0:
@@ -232,7 +232,3 @@ def _check_arguments(method: object, window: int, smoothing: float, min_area: in
             f"`window` must be at least 3 px, `smoothing` and `min_area` at least 0; got {window}, "
             f"{smoothing} and {min_area}: correct them."
         )
-
-
-def _warn(what: str, reason: str) -> None:
-    warnings.warn(f"{what} is undefined: {reason}", UndefinedStatisticWarning, stacklevel=3)

@@ -14,13 +14,13 @@ from counterstain.stages.overlap_plate import measure_plates
 from counterstain.stages.overlap_reading import (
     group_column,
     interaction,
-    quiet,
     read_crowding,
     read_groups,
     treatments,
 )
 from counterstain.stages.progress import Listener
 from counterstain.stages.record import RunRecord
+from counterstain.statistics.inputs import undefined_noted
 
 __all__ = ["add_overlap_metrics", "measure_overlap", "read_overlap"]
 
@@ -47,7 +47,7 @@ def read_overlap(screen: Screen, folder: RunFolder, record: RunRecord, listener:
     wells = pd.read_parquet(path)
     old = [c for c in wells if c in _ADDED or str(c).startswith("calibrated_")]
     wells = wells.drop(columns=old)
-    with quiet():
+    with undefined_noted():
         wells, readout, notes = compare_readout(config, wells)
         threshold, calls = interaction(config, wells)
         known = wells[config.overlap.measure].notna()

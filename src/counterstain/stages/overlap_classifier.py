@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +11,13 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from counterstain.errors import InvalidInputError, UndefinedStatisticWarning
+from counterstain.errors import InvalidInputError
 from counterstain.networks.patch_file import load_patch_network, save_patch_network
 from counterstain.plates.store import CropStore
 from counterstain.run_folder import RunFolder
 from counterstain.stages.overlap_calls import summarise_calls, with_field
 from counterstain.stages.progress import Listener, Silent
+from counterstain.statistics.inputs import undefined_noted
 from counterstain.training.device import choose_machine
 from counterstain.training.patch_choices import (
     TriedChoice,
@@ -192,9 +192,7 @@ def _judge(probabilities: NDArray[Any], labelled: _Labelled, seed: int) -> dict[
     for part in PARTS:
         rows = labelled.of(part)
         for name, values in (("", probabilities), ("_in_field", together)):
-            with warnings.catch_warnings():
-                # None with a reason says it, in the table.
-                warnings.simplefilter("ignore", UndefinedStatisticWarning)
+            with undefined_noted():
                 summaries[part + name] = summarise_calls(
                     values[rows],
                     labelled.index[rows],

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from counterstain.errors import UndefinedStatisticWarning
 from counterstain.statistics.agreement import rank_correlation
 from counterstain.statistics.histograms import overlay_histograms, wasserstein
+from counterstain.statistics.inputs import undefined_noted
 
 __all__ = ["error_histograms", "prediction_errors"]
 
@@ -42,9 +41,7 @@ def prediction_errors(true: ArrayLike, predicted: ArrayLike) -> dict[str, float 
         return {"n": 0, **dict.fromkeys(names)}
     squared = float(np.mean((found - aim) ** 2))
     spread = float(aim.var())
-    with warnings.catch_warnings():
-        # None says it.
-        warnings.simplefilter("ignore", UndefinedStatisticWarning)
+    with undefined_noted():
         rank = rank_correlation(aim, found).value
         share = wasserstein(found, aim, relative=True)
     values = {

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from counterstain.config import ScreenConfig
-from counterstain.errors import UndefinedStatisticWarning
 from counterstain.plates.class_rules import is_negative_control
 from counterstain.statistics.agreement import rank_correlation
 from counterstain.statistics.effects import difference_by_well, mean_by_well
@@ -23,19 +19,11 @@ from counterstain.statistics.threshold_roc import (
     interaction_threshold,
 )
 
-__all__ = ["group_column", "interaction", "quiet", "read_crowding", "read_groups", "treatments"]
+__all__ = ["group_column", "interaction", "read_crowding", "read_groups", "treatments"]
 
 _TREATMENT = ["Metadata_Compound", "Metadata_Concentration"]
 _STEPS = 41
 _CROWDED = ("iou", "iou_above_chance", "share_a", "share_a_above_chance")
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep warnings of undefined statistics off the terminal: their reasons go into the files."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UndefinedStatisticWarning)
-        yield
 
 
 def group_column(config: ScreenConfig, wells: pd.DataFrame) -> str:

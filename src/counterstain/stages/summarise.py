@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,6 @@ import pandas as pd
 from scipy.stats import trim_mean
 
 from counterstain.config import ScreenConfig
-from counterstain.errors import UndefinedStatisticWarning
 from counterstain.files import atomic_path, read_json, write_json
 from counterstain.plates.screen import Screen
 from counterstain.run_folder import RunFolder
@@ -22,6 +20,7 @@ from counterstain.statistics import (
     is_at_chance,
     measure_separation,
 )
+from counterstain.statistics.inputs import undefined_noted
 
 __all__ = ["summarise_scores"]
 
@@ -155,9 +154,7 @@ def summarise_scores(
     fields = pd.read_parquet(folder.table("fields"))
     scores = pd.read_parquet(folder.table("scores"))
     wells = _wells_table(screen, fields, crops, scores)
-    with warnings.catch_warnings():
-        # An undefined number carries its reason into the report; the terminal need not repeat it.
-        warnings.simplefilter("ignore", UndefinedStatisticWarning)
+    with undefined_noted():
         scored = wells[(wells["class_name"] != "") & (wells["n_crops"] > 0)]
         chance = _chance(scored, config)
         metrics = {

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from counterstain.errors import InvalidInputError, UndefinedStatisticWarning
 
-__all__ = ["as_class_index", "as_values", "as_well_codes", "warn_undefined"]
+__all__ = ["as_class_index", "as_values", "as_well_codes", "undefined_noted", "warn_undefined"]
+
+_NOTED: ContextVar[bool] = ContextVar("_NOTED", default=False)
 
 
 def as_values(values: ArrayLike, argument: str) -> NDArray[np.float64]:
@@ -156,5 +160,26 @@ def as_class_index(
 
 
 def warn_undefined(statistic: str, reason: str) -> None:
-    """Warn that a statistic is NaN, and say why."""
+    """Warn that a statistic is NaN, and say why; not where the caller notes the reason itself."""
+    if _NOTED.get():
+        return
     warnings.warn(f"{statistic} is undefined: {reason}", UndefinedStatisticWarning, stacklevel=3)
+
+
+@contextmanager
+def undefined_noted() -> Iterator[None]:
+    """Let undefined statistics pass without a warning, where their reasons are noted otherwise.
+
+    Unlike filters of warnings it holds for the calling thread only, so that fields can be worked on
+    side by side.
+
+    Examples
+    --------
+    >>> with undefined_noted():
+    ...     warn_undefined("the mean", "there is no value")
+    """
+    before = _NOTED.set(True)
+    try:
+        yield
+    finally:
+        _NOTED.reset(before)
