@@ -31,6 +31,7 @@ import pandas as pd
 import tifffile
 import torch
 
+from counterstain.config import IMAGE_KINDS
 from counterstain.masks.overlap_faulty import find_debris, without_debris
 from counterstain.masks.overlap_patches import FAULTY_STATES, patch_overlaps
 from counterstain.masks.thresholds import threshold_mask
@@ -42,7 +43,7 @@ from counterstain.run_folder import RunFolder
 from counterstain.stages.overlap_classifier import learn_classes
 from counterstain.stages.overlap_latent import learn_latents
 from counterstain.stages.overlap_regressor import learn_overlap
-from counterstain.training.patch_settings import IMAGE_KINDS, PatchLearning
+from counterstain.training.patch_settings import PatchLearning
 
 SEED = 11
 PATCH_PX, PATCHES, BIN = 192, 9, 2

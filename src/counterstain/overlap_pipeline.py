@@ -7,6 +7,7 @@ the report. It stands beside the main path and can be run in the same folder.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,12 +86,9 @@ def overlap(
     if not resume:
         record.forget(OVERLAP_STAGES)
     for stage in OVERLAP_STAGES:
-        if record.is_done(stage):
-            heard.say(f"{stage}: done before.")
-            continue
+        action = functools.partial(_ACTIONS[stage], screen, folder, record, heard)
         try:
-            with record.stage(stage):
-                _ACTIONS[stage](screen, folder, record, heard)
+            record.do(stage, action, heard.say)
         except InvalidInputError:
             if fresh and stage == OVERLAP_STAGES[0]:
                 record.discard()

@@ -90,12 +90,8 @@ class _Run:
 
     def do(self, stage: str) -> None:
         """Do a stage, unless it was done before."""
-        if self.record.is_done(stage):
-            self.listener.say(f"{stage}: done before.")
-            return
         action: Callable[[], None] = getattr(self, stage)
-        with self.record.stage(stage):
-            action()
+        self.record.do(stage, action, self.listener.say)
 
 
 def run(

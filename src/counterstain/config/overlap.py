@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -99,6 +100,10 @@ class OverlapConfig(Section):
                 f"take {fitting}, or `learning = false`"
             )
         return self
+
+    def kinds(self, channels: Sequence[str]) -> tuple[str, str]:
+        """Return the channels of the two kinds: as set, or the first two of a screen's."""
+        return self.channels or (channels[0], channels[1])
 
     @property
     def binning(self) -> int:

@@ -85,7 +85,7 @@ class FieldMasker:
                 f"`images.channels` must name two channels, one a kind of cell; got {names}: "
                 "overlap is between two channels of the same field."
             )
-        self.kinds = settings.channels or (names[0], names[1])
+        self.kinds = settings.kinds(names)
         self.indices = tuple(names.index(name) for name in self.kinds)
         self.notes: tuple[str, ...] = ()
         self._settings, self._seed = settings, seed

@@ -12,7 +12,7 @@ import pandas as pd
 
 from counterstain.config import ImagesConfig, ScreenConfig, read_config
 from counterstain.errors import InvalidInputError
-from counterstain.plates.class_rules import classify
+from counterstain.plates.class_rules import classify, is_negative_control
 from counterstain.plates.fields import Progress, build_fields
 from counterstain.plates.joining import (
     join_wells,
@@ -66,6 +66,12 @@ class Screen:
     fields: pd.DataFrame
     wells: pd.DataFrame
     notes: tuple[str, ...] = ()
+
+    def fields_of_wells(self) -> pd.DataFrame:
+        """Return `fields` with the columns of their wells and `is_control` (negative control)."""
+        joined = [c for c in self.wells.columns if c not in ("n_fields", "in_map")]
+        rows = self.fields.merge(self.wells[joined], on=_KEYS, how="left")
+        return rows.assign(is_control=is_negative_control(rows, self.class_names[0]))
 
     @property
     def class_names(self) -> tuple[str, ...]:

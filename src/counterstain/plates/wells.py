@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
 from counterstain.errors import InvalidInputError
 
-__all__ = ["normalise_well", "plate_shape", "row_name", "well_position"]
+__all__ = ["normalise_well", "plate_shape", "row_name", "well_names", "well_position"]
 
 _FORMATS = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
 _WELL = re.compile(r"\s*([A-Z]|A[A-F])(?:\s*[-_ ]\s*)?0*(\d{1,2})\s*", re.IGNORECASE)
@@ -129,3 +133,16 @@ def plate_shape(wells: Iterable[str]) -> tuple[int, int]:
     n_rows = 1 + max((row for row, _ in places), default=0)
     n_columns = 1 + max((column for _, column in places), default=0)
     return next(shape for shape in _FORMATS if n_rows <= shape[0] and n_columns <= shape[1])
+
+
+def well_names(rows: pd.DataFrame) -> NDArray[np.str_]:
+    """Return plate and well of each row of a table as one name.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"Metadata_Plate": ["P1"], "Metadata_Well": ["A01"]})
+    >>> well_names(table).tolist()
+    ['P1/A01']
+    """
+    plate, well = (rows[name].astype(str) for name in ("Metadata_Plate", "Metadata_Well"))
+    return np.asarray(plate + "/" + well, np.str_)

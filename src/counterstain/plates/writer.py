@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from counterstain.errors import InvalidInputError
 from counterstain.files import atomic_path
-from counterstain.plates.class_rules import is_negative_control
 from counterstain.plates.crop_table import write_crop_table
 from counterstain.plates.crops import Crops
 from counterstain.plates.field_work import work_fields
@@ -140,9 +139,7 @@ class _Writing:
 
     def __init__(self, screen: Screen, writer: CropWriter) -> None:
         self._screen, self._writer = screen, writer
-        joined = [c for c in screen.wells.columns if c not in ("n_fields", "in_map")]
-        self._rows = screen.fields.merge(screen.wells[joined], on=_KEY, how="left")
-        self._rows["is_control"] = is_negative_control(self._rows, screen.class_names[0])
+        self._rows = screen.fields_of_wells()
         self._plates = tuple(self._rows["Metadata_Plate"].unique())
         self._fields: list[pd.DataFrame] = []
         self._limits: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []

@@ -55,7 +55,7 @@ def read_overlap(screen: Screen, folder: RunFolder, record: RunRecord, listener:
         wells.loc[~known, "interacts"] = pd.NA
         table = treatments(config, wells)
         content = {
-            "kinds": list(_kinds(screen)),
+            "kinds": list(config.overlap.kinds(screen.channels)),
             "measure": config.overlap.measure,
             "group_column": group_column(config, wells),
             **_counts(fields, folder),
@@ -84,11 +84,6 @@ def add_overlap_metrics(folder: RunFolder, content: dict[str, Any]) -> None:
     """Add numbers to the part ``overlap`` of ``metrics.json``, which may not be there yet."""
     metrics = read_json(folder.metrics) if folder.metrics.is_file() else {}
     write_json(folder.metrics, metrics | {"overlap": metrics.get("overlap", {}) | content})
-
-
-def _kinds(screen: Screen) -> tuple[str, str]:
-    names = screen.channels
-    return screen.config.overlap.channels or (names[0], names[1])
 
 
 def _counts(fields: pd.DataFrame, folder: RunFolder) -> dict[str, Any]:

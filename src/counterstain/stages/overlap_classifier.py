@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from counterstain.errors import InvalidInputError
 from counterstain.networks.patch_file import load_patch_network, save_patch_network
 from counterstain.plates.store import CropStore
+from counterstain.plates.wells import well_names
 from counterstain.run_folder import RunFolder
 from counterstain.stages.overlap_calls import summarise_calls, with_field
 from counterstain.stages.progress import Listener, Silent
@@ -30,7 +31,7 @@ from counterstain.training.patch_classification import (
     ClassTargets,
     class_probabilities,
 )
-from counterstain.training.patch_parts import PARTS, assign_parts, well_names
+from counterstain.training.patch_parts import PARTS, assign_parts
 from counterstain.training.patch_settings import PatchLearning
 from counterstain.training.patch_source import PatchSource
 

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from counterstain.files import atomic_path
 from counterstain.networks.patch_file import save_patch_network
 from counterstain.plates.store import CropStore
+from counterstain.plates.wells import well_names
 from counterstain.run_folder import RunFolder
 from counterstain.stages.overlap_embedding import principal_components, umap_of
 from counterstain.stages.progress import Listener, Silent
 from counterstain.statistics.cluster_separation import cluster_separation
 from counterstain.training.device import choose_machine
-from counterstain.training.patch_parts import PARTS, assign_parts, well_names
+from counterstain.training.patch_parts import PARTS, assign_parts
 from counterstain.training.patch_reconstruction import (
     Reconstructions,
     fit_autoencoder,

@@ -22,7 +22,6 @@ from counterstain.masks.overlap_fields import FieldMasks, FieldOverlap, measure_
 from counterstain.masks.overlap_patches import FAULTY_STATES
 from counterstain.masks.overlap_wells import overlap_by_well
 from counterstain.masks.patch_pixels import binned_patches, spread_places
-from counterstain.plates.class_rules import is_negative_control
 from counterstain.plates.field_work import in_order
 from counterstain.plates.images import read_field
 from counterstain.plates.plate_scale import PlateCounts, table_records
@@ -137,9 +136,7 @@ class _Plates:
     def __init__(self, screen: Screen, masker: FieldMasker) -> None:
         self._screen, self._masker = screen, masker
         self._settings = screen.config.overlap
-        joined = [c for c in screen.wells.columns if c not in ("n_fields", "in_map")]
-        self._rows = screen.fields.merge(screen.wells[joined], on=_KEY, how="left")
-        self._rows["is_control"] = is_negative_control(self._rows, screen.class_names[0])
+        self._rows = screen.fields_of_wells()
         self._metadata = [str(c) for c in self._rows if str(c).startswith("Metadata_")]
         self._plates = tuple(self._rows["Metadata_Plate"].unique())
         self._per_field = max(1, self._settings.stored_patches // max(len(self._rows), 1))

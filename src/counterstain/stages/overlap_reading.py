@@ -10,6 +10,7 @@ import pandas as pd
 
 from counterstain.config import ScreenConfig
 from counterstain.plates.class_rules import is_negative_control
+from counterstain.plates.wells import well_names
 from counterstain.statistics.agreement import rank_correlation
 from counterstain.statistics.effects import difference_by_well, mean_by_well
 from counterstain.statistics.significance import benjamini_hochberg, difference_p_value
@@ -31,12 +32,6 @@ def group_column(config: ScreenConfig, wells: pd.DataFrame) -> str:
     if config.overlap.group:
         return config.overlap.group
     return "Metadata_Stimulation" if "Metadata_Stimulation" in wells else "class_name"
-
-
-def _names(wells: pd.DataFrame) -> list[str]:
-    return [
-        f"{p} {w}" for p, w in zip(wells["Metadata_Plate"], wells["Metadata_Well"], strict=True)
-    ]
 
 
 def _ends(config: ScreenConfig) -> tuple[str, str]:
@@ -76,7 +71,7 @@ def read_groups(config: ScreenConfig, wells: pd.DataFrame) -> list[dict[str, Any
         for column in dict.fromkeys((measure, "iou", "iou_above_chance", "share_a_touching")):
             if column in own:
                 good = own[own[column].notna()]
-                row[column] = mean_by_well(good[column], _names(good), seed=seed).to_json()
+                row[column] = mean_by_well(good[column], well_names(good), seed=seed).to_json()
         if name != negative:
             row["difference"], row["p"] = _against(base, own, measure, seed)
         rows.append(row)
@@ -86,7 +81,7 @@ def read_groups(config: ScreenConfig, wells: pd.DataFrame) -> list[dict[str, Any
 def _against(
     base: pd.DataFrame, own: pd.DataFrame, measure: str, seed: int
 ) -> tuple[dict[str, Any], float | None]:
-    pairs = (base[measure], _names(base), own[measure], _names(own))
+    pairs = (base[measure], well_names(base), own[measure], well_names(own))
     p = difference_p_value(*pairs)
     return difference_by_well(*pairs, seed=seed).to_json(), None if math.isnan(p) else p
 

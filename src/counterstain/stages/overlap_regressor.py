@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from counterstain.networks.patch_file import load_patch_network, save_patch_network
 from counterstain.plates.store import CropStore
+from counterstain.plates.wells import well_names
 from counterstain.run_folder import RunFolder
 from counterstain.stages.overlap_errors import error_histograms, prediction_errors
 from counterstain.stages.progress import Listener, Silent
 from counterstain.training.device import choose_machine
 from counterstain.training.patch_intensities import predict_from_intensities
-from counterstain.training.patch_parts import PARTS, assign_parts, well_names
+from counterstain.training.patch_parts import PARTS, assign_parts
 from counterstain.training.patch_regression import (
     HEADS,
     OverlapTargets,
@@ -82,6 +83,7 @@ def learn_overlap(
     ids = [np.flatnonzero(parts == part) for part in PARTS]
     targets = OverlapTargets(iou, faulty, ids[0], ids[1])
     columns = pd.DataFrame({"part": parts}, index=patches.index)
+    wells = well_names(patches)
     metrics: dict[str, Any] = {}
     for kind in settings.images:
         source = PatchSource(stores, kind)
@@ -94,7 +96,6 @@ def learn_overlap(
         others = predict_from_intensities(source.images, iou, ids[0], seed=settings.seed)
         constant = np.full(len(iou), iou[ids[0]].mean())
         predicted = {"network": found, "constant": constant, **others}
-        wells = well_names(patches)
         metrics[kind] = _judge(predicted, targets, parts, wells) | _tried(tried, best)
         columns[f"iou_predicted_{kind}"] = found
     return columns, metrics

@@ -38,7 +38,6 @@ class PatchTable:
         self._path = path
         self._waiting: list[pd.DataFrame] = []
         self._stream: parquet.ParquetWriter | None = None
-        self._schema: pa.Schema | None = None
 
     def append(self, rows: pd.DataFrame) -> None:
         """Add rows; the first block decides the types of the columns."""
@@ -52,9 +51,9 @@ class PatchTable:
         rows = pd.concat(self._waiting, ignore_index=True)
         self._waiting.clear()
         if self._stream is None:
-            self._schema = pa.Schema.from_pandas(rows, preserve_index=False)
-            self._stream = parquet.ParquetWriter(self._path, self._schema)
-        block = pa.Table.from_pandas(rows, schema=self._schema, preserve_index=False)
+            schema = pa.Schema.from_pandas(rows, preserve_index=False)
+            self._stream = parquet.ParquetWriter(self._path, schema)
+        block = pa.Table.from_pandas(rows, schema=self._stream.schema, preserve_index=False)
         self._stream.write_table(block)
 
     def __enter__(self) -> Self:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -81,6 +81,14 @@ class RunRecord:
         for path in sorted(root.rglob("*"), reverse=True):
             path.rmdir()
         root.rmdir()
+
+    def do(self, stage: str, action: Callable[[], None], say: Callable[[str], None]) -> None:
+        """Do a stage, unless it was done before."""
+        if self.is_done(stage):
+            say(f"{stage}: done before.")
+            return
+        with self.stage(stage):
+            action()
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -8,24 +8,12 @@ from numpy.typing import NDArray
 
 from counterstain.errors import InvalidInputError
 from counterstain.plates.splits import assign_folds
+from counterstain.plates.wells import well_names
 
-__all__ = ["PARTS", "assign_parts", "well_names"]
+__all__ = ["PARTS", "assign_parts"]
 
 PARTS = ("train", "validation", "test")
 _KEY = ["Metadata_Plate", "Metadata_Well"]
-
-
-def well_names(patches: pd.DataFrame) -> NDArray[np.str_]:
-    """Return plate and well of each patch as one name.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"Metadata_Plate": ["P1"], "Metadata_Well": ["A01"]})
-    >>> well_names(table).tolist()
-    ['P1/A01']
-    """
-    plate, well = (patches[name].astype(str) for name in _KEY)
-    return np.asarray(plate + "/" + well, np.str_)
 
 
 def assign_parts(

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from counterstain.config import IMAGE_KINDS
 from counterstain.errors import InvalidInputError
 
-__all__ = ["IMAGE_KINDS", "PatchLearning"]
-
-IMAGE_KINDS = ("plain", "masked")
-"""Images as the microscope took them, and with the background outside the masks taken away."""
+__all__ = ["PatchLearning"]
 
 _LEAST = {
     "seed": 0,

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from counterstain.errors import CounterstainError, InvalidInputError
 from counterstain.plates.scaling import PixelScaling
 from counterstain.plates.store import CropStore, CropWriter
+from counterstain.plates.wells import well_names
 from counterstain.training.patch_choices import Choice
 from counterstain.training.patch_classification import (
     ClassifierTrainer,
@@ -22,7 +23,7 @@ from counterstain.training.patch_classification import (
 )
 from counterstain.training.patch_intensities import intensity_features, predict_from_intensities
 from counterstain.training.patch_loop import PatchFit, fit_patches
-from counterstain.training.patch_parts import PARTS, assign_parts, well_names
+from counterstain.training.patch_parts import PARTS, assign_parts
 from counterstain.training.patch_reconstruction import fit_autoencoder, reconstruct
 from counterstain.training.patch_regression import OverlapTargets, fit_regressor, predict_overlap
 from counterstain.training.patch_settings import PatchLearning
