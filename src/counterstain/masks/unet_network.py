@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from monai.networks.nets.basic_unet import BasicUNet, UpCat
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from counterstain.errors import InvalidInputError
+from counterstain.masks.unet_levels import LevelwiseUNet
 
 __all__ = ["OUTPUTS", "WIDTHS", "build_unet", "fold_norms", "inference_copy"]
 
@@ -141,11 +143,12 @@ def fold_norms(network: nn.Module) -> nn.Module:
     return network
 
 
-def inference_copy(network: nn.Module) -> nn.Module:
+def inference_copy(network: nn.Module) -> LevelwiseUNet:
     """Copy a network for inference alone: the same logits up to rounding, in less time.
 
-    Norms are folded, weights lie channel by channel as CPUs read them best, and levels are not
-    padded to each other: image sides must divide by :func:`side_multiple`.
+    Norms are folded, weights lie channel by channel as CPUs read them best, large images run in
+    tiles of each level, and levels are not padded to each other: image sides must divide by
+    :func:`side_multiple`.
 
     Parameters
     ----------
@@ -164,7 +167,7 @@ def inference_copy(network: nn.Module) -> nn.Module:
     for module in faster.modules():
         if isinstance(module, UpCat):
             module.is_pad = False
-    return faster.to(memory_format=torch.channels_last)
+    return LevelwiseUNet(cast(nn.Sequential, faster.to(memory_format=torch.channels_last)))
 
 
 def _fold(convolution: nn.Module, norm: nn.BatchNorm2d) -> None:

@@ -18,6 +18,7 @@ from counterstain.side_by_side import side_by_side
 __all__ = ["WindowSettings", "run_windows", "window_side"]
 
 _AT_ONCE = 16
+_SMALL = 512  # pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +168,14 @@ class _Windows:
 
     def _run(self, windows: Tensor) -> Tensor:
         parts = [windows[i : i + 1] for i in range(len(windows))]
-        # A window a core: cores that share a small window wait for each other at every layer.
+        # A window a core: cores that share a small window wait for each other at every layer. Large
+        # ones are shared out by the network itself.
+        if max(windows.shape[-2:]) > _SMALL:
+            return torch.cat([self._one(part) for part in parts])
         return torch.cat(side_by_side(self._one, parts, windows.device))
 
     def _one(self, window: Tensor) -> Tensor:
-        answer: Tensor = self._network(window.contiguous(memory_format=torch.channels_last))
+        answer: Tensor = self._network(window)
         return answer
 
     def _answer_to_nothing(self, window: Tensor) -> Tensor:

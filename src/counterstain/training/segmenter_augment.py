@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -34,12 +34,16 @@ class LabelledField:
         What it is drawn with: groups are drawn by their weights, fields of a group evenly.
     scale : float
         Magnification at which the network is to see it.
+    contacts : array of int
+        Flat positions of pixels where two objects nearly touch; see
+        :func:`~counterstain.training.segmenter_targets.contact_pixels`.
     """
 
     image: NDArray[np.float32]
     labels: NDArray[np.int32]
     group: str = "all"
     scale: float = 1.0
+    contacts: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,9 @@ class AugmentSettings:
     near_object : float
         Share of the crops that hold a given pixel of an object: most places of a sparse field are
         empty.
+    near_contact : float
+        Of these, the share in which the pixel lies where two objects nearly touch, in fields that
+        hold such places: they are few, and most mistakes are made there.
     zoom : float
         Magnifications lie between ``exp(-zoom)`` and ``exp(zoom)`` times that of the field.
     wide_share, wide_zoom : float
@@ -73,6 +80,7 @@ class AugmentSettings:
 
     size: int = 128
     near_object: float = 0.7
+    near_contact: float = 0.4
     zoom: float = 0.35
     wide_share: float = 0.2
     wide_zoom: float = 0.9
@@ -118,7 +126,7 @@ def random_crop(
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     mirror = np.diag([1.0, 1.0 if generator.random() < 0.5 else -1.0])
     matrix = turn @ np.diag([stretch, 1 / stretch]) @ mirror / scale
-    offset = _centre(field.labels, settings, scale, generator) - matrix @ np.full(
+    offset = _centre(field, settings, scale, generator) - matrix @ np.full(
         2, (settings.size - 1) / 2
     )
     image = field.image
@@ -131,19 +139,21 @@ def random_crop(
 
 
 def _centre(
-    labels: NDArray[np.int32],
+    field: LabelledField,
     settings: AugmentSettings,
     scale: float,
     generator: np.random.Generator,
 ) -> NDArray[np.float64]:
     """Choose the middle of a crop, near an object or anywhere, with the crop inside the field."""
-    edges = np.array(labels.shape, np.float64)
+    edges = np.array(field.labels.shape, np.float64)
     half = min(settings.size / scale, *edges) / 2
-    near = generator.random() < settings.near_object
-    inside = np.flatnonzero(labels) if near else np.empty(0, np.intp)
-    if not inside.size:
+    wanted = np.empty(0, np.intp)
+    if generator.random() < settings.near_object:
+        touching = generator.random() < settings.near_contact and field.contacts.size
+        wanted = field.contacts if touching else np.flatnonzero(field.labels)
+    if not wanted.size:
         return np.asarray(generator.uniform(half, np.maximum(half, edges - half)))
-    pixel = np.array(np.unravel_index(generator.choice(inside), labels.shape), np.float64)
+    pixel = np.array(np.unravel_index(generator.choice(wanted), field.labels.shape), np.float64)
     away = settings.size / scale / 3
     return np.clip(pixel + generator.uniform(-away, away, 2), half, edges - half)
 

@@ -21,7 +21,11 @@ from counterstain.training.segmenter_augment import (
     smoothed,
     with_effectors,
 )
-from counterstain.training.segmenter_targets import contact_weights, segmentation_targets
+from counterstain.training.segmenter_targets import (
+    contact_pixels,
+    contact_weights,
+    segmentation_targets,
+)
 
 __all__ = ["EFFECTORS", "CropStream"]
 
@@ -69,7 +73,10 @@ class CropStream:
         self._minibatch = minibatch
         self._generator = np.random.default_rng(seed)
         self._groups: dict[str, list[LabelledField]] = {}
-        ready = [_ready_to_shrink(field) for field in fields]
+        ready = [
+            replace(_ready_to_shrink(field), contacts=contact_pixels(field.labels))
+            for field in fields
+        ]
         for field in ready:
             self._groups.setdefault(field.group, []).append(field)
         self._two = [f for f in ready if len(f.image) > 1 and not f.image[1:].any()]

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from counterstain.errors import InvalidInputError
 
-__all__ = ["contact_weights", "segmentation_targets"]
+__all__ = ["contact_pixels", "contact_weights", "segmentation_targets"]
 
 _REACH = 3  # pixels of the network
 _CONTACT_WEIGHT = 8.0
@@ -91,6 +91,22 @@ def contact_weights(labels: NDArray[Any]) -> NDArray[np.float32]:
     lowest = ndimage.minimum_filter(np.where(numbers > 0, numbers, background), window)
     between = (highest != lowest) & (highest > 0)
     return np.where(between, np.float32(_CONTACT_WEIGHT), np.float32(1))
+
+
+def contact_pixels(labels: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the flat positions of pixels that have two objects within three pixels.
+
+    Parameters
+    ----------
+    labels : (H, W) array of int
+        0 background, one number an object.
+
+    Examples
+    --------
+    >>> contact_pixels(np.array([[1, 1, 1, 1, 1, 0, 2, 2, 2, 2, 2]])).tolist()
+    [3, 4, 5, 6, 7]
+    """
+    return np.flatnonzero(contact_weights(labels) > 1)
 
 
 def _inside(labels: NDArray[Any]) -> NDArray[np.bool_]:

@@ -27,7 +27,11 @@ from counterstain.training.segmenter_augment import (
 )
 from counterstain.training.segmenter_crops import CropStream
 from counterstain.training.segmenter_split import split_by_look
-from counterstain.training.segmenter_targets import contact_weights, segmentation_targets
+from counterstain.training.segmenter_targets import (
+    contact_pixels,
+    contact_weights,
+    segmentation_targets,
+)
 
 SMALL = AugmentSettings(size=64, zoom=0.1, wide_share=0.0, blur=0.6)
 WIDTHS = (4, 4, 8, 8, 8)
@@ -162,6 +166,25 @@ def test_most_crops_hold_an_object_of_a_sparse_field() -> None:
     near = replace(SMALL, near_object=0.75)
     hits = sum(bool(random_crop(field, near, generator)[1].any()) for _ in range(60))
     assert hits > 30
+
+
+def test_many_crops_hold_the_one_place_where_objects_touch() -> None:
+    image, labels = np.zeros((1, 500, 500)), np.zeros((500, 500), np.int32)
+    for number, (row, column) in enumerate(np.ndindex(10, 10), start=1):
+        labels[50 * row + 5 : 50 * row + 25, 50 * column + 5 : 50 * column + 25] = number
+    labels[205:225, 225:245] = 101  # at its left neighbour's edge
+    field = labelled_field(image, labels)
+    field = replace(field, contacts=contact_pixels(field.labels))
+    rows, columns = np.unravel_index(field.contacts, labels.shape)
+    assert set(np.unique(labels[rows, columns])) == {45, 101}
+    shares = []
+    for near_contact in (0.0, 1.0):
+        settings = replace(SMALL, near_object=1.0, near_contact=near_contact)
+        generator = np.random.default_rng(0)
+        crops = [random_crop(field, settings, generator)[1] for _ in range(60)]
+        shares.append(np.mean([bool(contact_pixels(crop).size) for crop in crops]))
+    assert shares[0] < 0.15
+    assert shares[1] > 0.85
 
 
 @pytest.mark.slow
