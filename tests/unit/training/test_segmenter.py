@@ -176,7 +176,7 @@ def test_many_crops_hold_the_one_place_where_objects_touch() -> None:
     field = labelled_field(image, labels)
     field = replace(field, contacts=contact_pixels(field.labels))
     rows, columns = np.unravel_index(field.contacts, labels.shape)
-    assert set(np.unique(labels[rows, columns])) == {45, 101}
+    assert set(np.unique(labels[rows, columns])) - {0} == {45, 101}
     shares = []
     for near_contact in (0.0, 1.0):
         settings = replace(SMALL, near_object=1.0, near_contact=near_contact)
