@@ -92,7 +92,8 @@ def measure_field(
         The row holds the metadata, `fault`, the numbers of patches by state, `patch_iou_sum` (as
         sums an image of patches' IoU are reported elsewhere) and `patch_iou_mean` (of patches that
         are not faulty), `area_a`, `area_b`, `intersection`, `iou`, `dice`, `share_a`, `share_b`,
-        and the columns of `excess_overlap`; with label images also those of `excess_contacts`.
+        and the columns of `excess_overlap`; with label images also those of `excess_contacts`, and
+        overlap above chance is then that of the cells whose contact chance does not explain.
         What is undefined is NaN, and `reason` says why. A faulty field has NaN throughout.
 
     Raises
@@ -126,6 +127,7 @@ def measure_field(
     if all(np.asarray(label).dtype.kind in "iu" for label in labels):
         kept = [np.where(mask, label, 0) for mask, label in zip((a, b), labels, strict=True)]
         row |= _contact_columns(kept, distance_px, null, reach)
+        row |= _above_by_cells(row)
     if masks.fault:
         row["reason"] = f"the field is faulty: {masks.fault}"
     for name in reversed(tuple(masks.metadata)):
@@ -207,3 +209,24 @@ def _contact_columns(
         if key not in ("null", "n_shifts", "reason")
     }
     return {key: math.nan if item is None else item for key, item in row.items()}
+
+
+def _above_by_cells(row: Mapping[str, Any]) -> dict[str, float]:
+    """Return overlap above chance, told by cells.
+
+    Told by areas it falls with crowding where most cells are bound: what hangs over the edge of a
+    partner lies where the next partner cannot be, and meets fewer by chance than areas that lie
+    anywhere. A cell is bound or not, wherever it lies; those of the kind with more cells count.
+    """
+    kind = "a" if row["n_a"] >= row["n_b"] else "b"
+    touching, chance = row[f"share_{kind}_touching"], row[f"contact_expected_share_{kind}"]
+    if not (touching > 0 and chance < 1):  # also where one of them is NaN
+        return {}
+    bound = (touching - chance) / (1 - chance)
+    above = row["intersection"] * bound / touching
+    area_a, area_b = row["area_a"], row["area_b"]
+    return {
+        "iou_above_chance": above / (area_a + area_b - above),
+        "share_a_above_chance": above / area_a,
+        "share_b_above_chance": above / area_b,
+    }
