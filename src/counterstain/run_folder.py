@@ -22,6 +22,10 @@ TABLES = (
     "boundary",
     "cell_occlusion",
     "audits",
+    "treatments",
+    "doses",
+    "plates",
+    "ranking_wells",
 )
 """Tables of the main path."""
 
