@@ -107,6 +107,11 @@ class RunFolder:
         return self.root / "generated.npz"
 
     @property
+    def ranking(self) -> Path:
+        """Typical crops of some treatments as arrays (npz)."""
+        return self.root / "ranking.npz"
+
+    @property
     def attributions(self) -> Path:
         """Attribution maps of some crops as arrays (npz)."""
         return self.root / "attributions.npz"

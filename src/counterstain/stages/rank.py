@@ -20,6 +20,7 @@ from counterstain.run_folder import RunFolder
 from counterstain.stages.progress import Listener
 from counterstain.stages.rank_activity import measure_activity
 from counterstain.stages.rank_classical import classical_profiles, compare_rankings
+from counterstain.stages.rank_pictures import write_ranking_pictures
 from counterstain.stages.rank_settings import ranking_settings, why_no_ranking
 from counterstain.stages.rank_side_effects import borrow_side_effects
 from counterstain.stages.rank_tables import DOSE_COLUMNS, write_ranking
@@ -40,8 +41,8 @@ def rank_screen(
 
     Every well is placed by networks that did not see it: controls by that of the fold that held
     them out, treated wells by all. Writes ``tables/treatments.parquet``, ``tables/doses.parquet``,
-    ``tables/plates.parquet``, ``tables/ranking_wells.parquet``, the key ``ranking`` of
-    ``metrics.json``, and columns of ``profiles.h5ad``. Where nothing can be ranked, no table is
+    ``tables/plates.parquet``, ``tables/ranking_wells.parquet``, the pictures ``ranking.npz``, the key
+    ``ranking`` of ``metrics.json``, and columns of ``profiles.h5ad``. Where nothing can be ranked, no table is
     written and ``ranking.reason`` says why.
 
     Parameters
@@ -64,6 +65,7 @@ def rank_screen(
         track(1, 1)
     if ranking is None:
         write_ranking(folder, None)
+        folder.ranking.unlink(missing_ok=True)
     else:
         found = _finish(config, folder, crops, store, listener, wells, ranking)
     write_json(folder.metrics, read_json(folder.metrics) | {"ranking": found})
@@ -79,17 +81,20 @@ def _finish(
     ranking: Ranking,
 ) -> dict[str, Any]:
     """Add doses, classical profile and activity to a ranking; write its tables."""
-    rules = ranking_settings(config)["rules"]
+    settings = ranking_settings(config)
+    pair = (settings["diseased"], settings["healthy"])
     classical, about = _classical(config, crops, store, listener, wells)
-    ranking = borrow_side_effects(ranking, classical, rules)
+    ranking = borrow_side_effects(ranking, classical, settings["rules"])
     with undefined_noted():
         treatments, compared = compare_rankings(ranking, classical)
         treatments, activity = measure_activity(config, wells, treatments)
-    unit = _unit(config, wells.table)
+    unit = dose_unit(wells.table[~wells.table["class_name"].isin(pair)])
     doses = fit_doses(ranking, confidence=config.ranking.confidence)
     doses = doses.reindex(columns=list(DOSE_COLUMNS)).assign(unit=unit)
     ranked = ranking.wells.assign(n_cells=wells.table["n_cells"].to_numpy(np.float64))
     write_ranking(folder, replace(ranking, treatments=treatments, wells=ranked), doses)
+    scores = pd.read_parquet(folder.table("scores"))
+    write_ranking_pictures(folder, ranking, scores, store, pair)
     return {
         "reason": "",
         **_summary(config, ranking, unit, len(wells.views)),
@@ -100,11 +105,6 @@ def _finish(
         "classical": about | compared,
         "activity": activity,
     }
-
-
-def _unit(config: ScreenConfig, table: pd.DataFrame) -> str:
-    pair = config.ranking.pair(config.class_names) or ("", "")
-    return dose_unit(table[~table["class_name"].isin(pair)])
 
 
 def _summary(config: ScreenConfig, ranking: Ranking, unit: str, n_networks: int) -> dict[str, Any]:

@@ -82,7 +82,9 @@ def classical_profiles(
     return profiles, [name for name, good in zip(names, kept, strict=True) if good]
 
 
-def compare_rankings(ranking: Ranking, classical: Ranking) -> tuple[pd.DataFrame, dict[str, Any]]:
+def compare_rankings(
+    ranking: Ranking, classical: Ranking | None
+) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Set a classical ranking beside the network's.
 
     Parameters
