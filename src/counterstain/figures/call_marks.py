@@ -59,15 +59,16 @@ def treatment_names(treatments: pd.DataFrame, unit: str, longest: int = 26) -> l
 
     Examples
     --------
-    >>> treatment_names(pd.DataFrame({"Metadata_Compound": ["C1", "C2"],
-    ...     "Metadata_Concentration": [0.316, float("nan")]}), "µM")
+    >>> table = pd.DataFrame({"Metadata_Compound": ["C1", "C2"],
+    ...                       "Metadata_Concentration": [0.316, float("nan")]})
+    >>> [name.replace(chr(0xA0), " ") for name in treatment_names(table, "µM")]
     ['C1 0.316 µM', 'C2']
     """
     names = []
     for compound, dose in zip(
         treatments["Metadata_Compound"], treatments["Metadata_Concentration"], strict=True
     ):
-        amount = f" {dose:.4g} {unit}".rstrip() if np.isfinite(dose) else ""
+        amount = f" {dose:.4g}\N{NO-BREAK SPACE}{unit}".rstrip() if np.isfinite(dose) else ""
         names.append(shorten(str(compound), max(longest - len(amount), 6)) + amount)
     return names
 

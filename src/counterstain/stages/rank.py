@@ -41,9 +41,9 @@ def rank_screen(
 
     Every well is placed by networks that did not see it: controls by that of the fold that held
     them out, treated wells by all. Writes ``tables/treatments.parquet``, ``tables/doses.parquet``,
-    ``tables/plates.parquet``, ``tables/ranking_wells.parquet``, the pictures ``ranking.npz``, the key
-    ``ranking`` of ``metrics.json``, and columns of ``profiles.h5ad``. Where nothing can be ranked, no table is
-    written and ``ranking.reason`` says why.
+    ``tables/plates.parquet``, ``tables/ranking_wells.parquet``, the pictures ``ranking.npz``, the
+    key ``ranking`` of ``metrics.json``, and columns of ``profiles.h5ad``. Where nothing can be
+    ranked, no table is written and ``ranking.reason`` says why.
 
     Parameters
     ----------
