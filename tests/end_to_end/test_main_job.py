@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from counterstain.cli.app import call
+from counterstain.pipeline import STAGES
 from counterstain.plates import simulate_plate
 from counterstain.run_folder import TABLES
 
@@ -29,10 +30,11 @@ def small_plate(folder: Path, phenotype: str = "mitochondria_down", seed: int = 
         fields_per_well=1,
         field_size=192,
         control_wells=6,
-        compounds=1,
-        doses=3,
+        compounds=2,
+        doses=4,
         faulty_fields=1,
     )
+    with_replicates(screen.parent / "platemap.csv")
     text = screen.read_text(encoding="utf-8")
     for old, new in (
         ("folds = 3", "folds = 2"),
@@ -44,6 +46,14 @@ def small_plate(folder: Path, phenotype: str = "mitochondria_down", seed: int = 
         text = text.replace(old, new)
     screen.write_text(text, encoding="utf-8")
     return screen
+
+
+def with_replicates(table: Path) -> None:
+    """Call doses that lie side by side one dose: two wells each, of nearly the same effect."""
+    plate_map = pd.read_csv(table)
+    alike = {0.316: 1.0, 3.16: 10.0}
+    plate_map["Metadata_Concentration"] = plate_map["Metadata_Concentration"].replace(alike)
+    plate_map.to_csv(table, index=False)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +82,7 @@ def test_every_file_of_the_contract_is_there_and_nothing_half_written(finished: 
     assert not list(finished.rglob("*.tmp"))
     assert not list(finished.rglob("*.pkl"))
     record = json.loads((finished / "run.json").read_text())
-    assert set(record["stages"]) == {"crops", "train", "score", "explain", "audit", "report"}
+    assert set(record["stages"]) == set(STAGES)
     assert str(finished.parent) not in json.dumps(record)
 
 
@@ -209,7 +219,7 @@ def test_a_killed_run_resumes_to_the_same_tables(
 def test_a_stage_can_be_repeated(screen: Path, finished: Path, tmp_path: Path) -> None:
     out = tmp_path / "RUN"
     shutil.copytree(finished, out)
-    for verb in ("score", "explain", "audit"):
+    for verb in ("score", "explain", "audit", "rank"):
         assert call([verb, str(screen), "--out", str(out)]) == 0
     assert_same_tables(finished, out)
     assert call(["report", str(out)]) == 0
