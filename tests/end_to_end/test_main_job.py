@@ -44,7 +44,8 @@ def small_plate(folder: Path, phenotype: str = "mitochondria_down", seed: int = 
     ):
         assert old in text
         text = text.replace(old, new)
-    screen.write_text(text, encoding="utf-8")
+    # A field of so few pixels holds about twelve cells.
+    screen.write_text(f"{text}\n[ranking]\nmin_cells = 4\n", encoding="utf-8")
     return screen
 
 

@@ -22,12 +22,20 @@ from counterstain.stages.rank_activity import measure_activity
 from counterstain.stages.rank_classical import classical_profiles, compare_rankings
 from counterstain.stages.rank_pictures import write_ranking_pictures
 from counterstain.stages.rank_settings import ranking_settings, why_no_ranking
-from counterstain.stages.rank_side_effects import borrow_side_effects
+from counterstain.stages.rank_side_effects import borrow_side_effects, without_side_effects
 from counterstain.stages.rank_tables import DOSE_COLUMNS, write_ranking
 from counterstain.stages.rank_wells import RankedWells, read_ranked_wells
 from counterstain.statistics.inputs import undefined_noted
 
-__all__ = ["rank_screen"]
+__all__ = ["FEWEST_CONTROLS", "rank_screen"]
+
+FEWEST_CONTROLS = 6
+"""Wells of either control that a network must have held out for an axis of its own.
+
+On a simulated screen of three plates, intervals of 95 % held the planted rescue of 91 % of
+treatments with seven in each latent space, of 66 to 69 % with three or four, and of all by
+log-odds.
+"""
 
 
 def rank_screen(
@@ -40,10 +48,12 @@ def rank_screen(
     """Rank the treatments of a scored run by rescue and side effect.
 
     Every well is placed by networks that did not see it: controls by that of the fold that held
-    them out, treated wells by all. Writes ``tables/treatments.parquet``, ``tables/doses.parquet``,
-    ``tables/plates.parquet``, ``tables/ranking_wells.parquet``, the pictures ``ranking.npz``, the
-    key ``ranking`` of ``metrics.json``, and columns of ``profiles.h5ad``. Where nothing can be
-    ranked, no table is written and ``ranking.reason`` says why.
+    them out, treated wells by all. Where a network held out too few controls to find an axis in its
+    latent space, wells are placed by the networks' log-odds instead. Writes
+    ``tables/treatments.parquet``, ``tables/doses.parquet``, ``tables/plates.parquet``,
+    ``tables/ranking_wells.parquet``, the pictures ``ranking.npz``, the key ``ranking`` of
+    ``metrics.json``, and columns of ``profiles.h5ad``. Where nothing can be ranked, no table is
+    written and ``ranking.reason`` says why.
 
     Parameters
     ----------
@@ -59,7 +69,7 @@ def rank_screen(
         track = listener.track("ranking treatments")
         track(0, 1)
         try:
-            ranking = rank_treatments(wells.views, wells.table, **ranking_settings(config))
+            ranking = _place(config, wells)
         except InvalidInputError as error:
             found = {"reason": " ".join(error.problems)}
         track(1, 1)
@@ -69,6 +79,19 @@ def rank_screen(
     else:
         found = _finish(config, folder, crops, store, listener, wells, ranking)
     write_json(folder.metrics, read_json(folder.metrics) | {"ranking": found})
+
+
+def _place(config: ScreenConfig, wells: RankedWells) -> Ranking:
+    """Rank in the latent spaces, or by log-odds where these hold too few controls."""
+    settings = ranking_settings(config)
+    if _has_axes(config, wells):
+        return rank_treatments(wells.views, wells.table, **settings)
+    return without_side_effects(rank_treatments(wells.log_odds[:, None], wells.table, **settings))
+
+
+def _has_axes(config: ScreenConfig, wells: RankedWells) -> bool:
+    pair = config.ranking.pair(config.class_names) or ("", "")
+    return wells.fewest_controls(pair, config.ranking.min_cells) >= FEWEST_CONTROLS
 
 
 def _finish(
@@ -97,7 +120,9 @@ def _finish(
     write_ranking_pictures(folder, ranking, scores, store, pair)
     return {
         "reason": "",
-        **_summary(config, ranking, unit, len(wells.views)),
+        **_summary(config, ranking, unit),
+        "n_networks": len(wells.views),
+        "placed_by": "latents" if _has_axes(config, wells) else "log-odds",
         "doses": {
             "n_compounds": len(doses),
             "n_fitted": int((doses["reason"] == "").sum()),
@@ -107,7 +132,7 @@ def _finish(
     }
 
 
-def _summary(config: ScreenConfig, ranking: Ranking, unit: str, n_networks: int) -> dict[str, Any]:
+def _summary(config: ScreenConfig, ranking: Ranking, unit: str) -> dict[str, Any]:
     diseased, healthy = config.ranking.pair(config.class_names) or ("", "")
     pairs = pair_replicates(ranking.wells)
     agreement = intraclass_correlation(pairs["rescue"], pairs["treatment"])
@@ -117,7 +142,6 @@ def _summary(config: ScreenConfig, ranking: Ranking, unit: str, n_networks: int)
         "healthy": healthy,
         "unit": unit,
         "settings": config.ranking.model_dump(mode="json"),
-        "n_networks": n_networks,
         "n_treatments": len(ranking.treatments),
         "n_wells": int(ranking.treatments["n_wells"].sum()),
         "side_effects_from": _counts(ranking.treatments["side_effect_from"].replace("", "nothing")),

@@ -2,7 +2,8 @@
 
 Where whole plates are held out and a treatment has one well a plate, no two of its wells lie in the
 latent space of one network that saw neither, and what they agree on off the axis cannot be told.
-Classical measurements have one space for all wells.
+Where wells are placed by log-odds there is nothing off the axis at all. Classical measurements have
+one space for all wells.
 """
 
 from __future__ import annotations
@@ -13,9 +14,17 @@ import pandas as pd
 from counterstain.ranking import CallRules, Ranking
 from counterstain.statistics.calls import CALLS, OFF_AXIS, call_hits
 
-__all__ = ["borrow_side_effects"]
+__all__ = ["borrow_side_effects", "without_side_effects"]
 
 _TREATMENT = ["Metadata_Compound", "Metadata_Concentration"]
+
+
+def without_side_effects(ranking: Ranking) -> Ranking:
+    """Return a ranking by one number a well, whose side effects are unknown rather than 0."""
+    names = ["side_effect", "side_effect_share", "side_effect_p", "side_effect_q"]
+    treatments = ranking.treatments.assign(**dict.fromkeys(names, np.nan))
+    wells = ranking.wells.assign(side_effect=np.nan, off_axis_z=np.nan)
+    return _replaced(ranking, treatments, wells)
 
 
 def borrow_side_effects(ranking: Ranking, classical: Ranking | None, rules: CallRules) -> Ranking:
@@ -37,7 +46,7 @@ def borrow_side_effects(ranking: Ranking, classical: Ranking | None, rules: Call
     -------
     Ranking
         `ranking` with the column ``side_effect_from`` in its treatments: "network", "classical", or
-        empty where nothing tells.
+        empty where nothing tells. Wells without a side effect get the classical one, too.
     """
     rows = ranking.treatments.copy()
     unknown = (rows["side_effect_q"].isna() & (rows["n_wells"] >= rules.min_wells)).to_numpy()
@@ -61,7 +70,16 @@ def borrow_side_effects(ranking: Ranking, classical: Ranking | None, rules: Call
     place = rows["call"].map({call: i for i, call in enumerate(CALLS)})
     rows = rows.iloc[np.lexsort([-rows["rescue_low"].fillna(-np.inf), place])]
     rows = rows.reset_index(drop=True).assign(rank=np.arange(1, len(rows) + 1))
-    return _replaced(ranking, rows, _neither(ranking.wells, rows))
+    return _replaced(ranking, rows, _neither(_filled(ranking.wells, classical.wells), rows))
+
+
+def _filled(wells: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """Give scored wells whose side effect is unknown that of the classical profile."""
+    lacking = ((wells["mark"] == "") & wells["side_effect"].isna()).to_numpy()
+    names = ("side_effect", "off_axis_z")
+    return wells.assign(
+        **{name: np.where(lacking, other[name].to_numpy(), wells[name]) for name in names}
+    )
 
 
 def _neither(wells: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:

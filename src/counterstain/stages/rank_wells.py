@@ -8,14 +8,16 @@ import anndata
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import trim_mean
 
 from counterstain.config import ScreenConfig
 from counterstain.run_folder import RunFolder
 
-__all__ = ["RankedWells", "count_cells", "read_ranked_wells"]
+__all__ = ["RankedWells", "count_cells", "read_ranked_wells", "well_log_odds"]
 
 _KEY = ["Metadata_Plate", "Metadata_Well"]
 _EMPTY = "empty"
+_TRIMMED = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,21 @@ class RankedWells:
         ``Metadata_*``, ``class_name``, ``n_cells``; also wells without images.
     views : list of ndarray of float32, shape (W, D)
         Mean profiles by each network; NaN for wells that it was trained on, and without crops.
+    log_odds : ndarray of float64, shape (W,)
+        Trimmed mean log-odds of healthy against diseased, by networks that did not see the well;
+        NaN without crops.
     """
 
     table: pd.DataFrame
     views: list[NDArray[np.float32]]
+    log_odds: NDArray[np.float64]
+
+    def fewest_controls(self, pair: tuple[str, str], min_cells: int) -> int:
+        """Return how many usable wells of the scarcer control the poorest latent space holds."""
+        usable = ~(self.table["n_cells"] < min_cells).to_numpy()
+        kinds = [(self.table["class_name"] == name).to_numpy() & usable for name in pair]
+        seen = [np.isfinite(view).all(axis=1) for view in self.views]
+        return min(int((kind & known).sum()) for kind in kinds for known in seen)
 
 
 def count_cells(fields: pd.DataFrame) -> pd.Series:
@@ -66,6 +79,46 @@ def count_cells(fields: pd.DataFrame) -> pd.Series:
     return (usual.reindex(n_fields.index) * n_fields).rename("n_cells")
 
 
+def well_log_odds(
+    table: pd.DataFrame, scores: pd.DataFrame, pair: tuple[str, str] | None
+) -> NDArray[np.float64]:
+    """Return the log-odds of each well, as a mean of its crops without the tenth at either end.
+
+    Parameters
+    ----------
+    table : DataFrame, W rows
+        Plate and name of each well.
+    scores : DataFrame
+        ``tables/scores.parquet``.
+    pair : tuple of str or None
+        Names of the diseased and the healthy class; None where the screen names none.
+
+    Returns
+    -------
+    ndarray of float64, shape (W,)
+        Of healthy against diseased; NaN for wells without usable crops, and without a pair.
+
+    Examples
+    --------
+    >>> key = {"Metadata_Plate": "P1", "Metadata_Well": ["A01", "A02"]}
+    >>> scores = pd.DataFrame(key | {"usable": [True, False], "prob_a": 0.25, "prob_b": 0.75})
+    >>> well_log_odds(pd.DataFrame(key), scores, ("a", "b")).round(3)
+    array([1.099,   nan])
+    """
+    if pair is None:
+        return np.full(len(table), np.nan)
+    good = scores[scores["usable"]]
+    least = np.finfo(np.float64).tiny
+    logs = [np.log(np.maximum(good[f"prob_{name}"].to_numpy(np.float64), least)) for name in pair]
+    by_well = good[_KEY].assign(value=logs[1] - logs[0]).groupby(_KEY)["value"]
+    means = by_well.agg(trim_mean, _TRIMMED).rename("value")
+    return (
+        table[_KEY]
+        .merge(means, left_on=_KEY, right_index=True, how="left")["value"]
+        .to_numpy(np.float64)
+    )
+
+
 def read_ranked_wells(folder: RunFolder, config: ScreenConfig) -> RankedWells:
     """Read wells and profiles of a scored run, row for row."""
     wells = pd.read_parquet(folder.table("wells"))
@@ -86,4 +139,6 @@ def read_ranked_wells(folder: RunFolder, config: ScreenConfig) -> RankedWells:
         view = np.asarray(profiles.layers[name], np.float32)[found]
         view[found < 0] = np.nan
         views.append(view)
-    return RankedWells(table.reset_index(drop=True), views)
+    scores = pd.read_parquet(folder.table("scores"))
+    log_odds = well_log_odds(table, scores, config.ranking.pair(config.class_names))
+    return RankedWells(table.reset_index(drop=True), views, log_odds)

@@ -9,6 +9,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 
 from counterstain.config import ScreenConfig
 from counterstain.files import read_json, write_json
@@ -19,7 +20,7 @@ from counterstain.stages.rank import rank_screen
 from counterstain.stages.rank_classical import compare_rankings
 from counterstain.stages.rank_pictures import choose_treatments
 from counterstain.stages.rank_settings import ranking_settings, why_no_ranking
-from counterstain.stages.rank_side_effects import borrow_side_effects
+from counterstain.stages.rank_side_effects import borrow_side_effects, without_side_effects
 from counterstain.stages.rank_wells import count_cells, read_ranked_wells
 
 KEY = ["Metadata_Plate", "Metadata_Well"]
@@ -43,7 +44,7 @@ def config(**ranking: Any) -> ScreenConfig:
     )
 
 
-def plan(n_plates: int = 2, controls: int = 10, replicates: int = 3) -> pd.DataFrame:
+def plan(n_plates: int = 2, controls: int = 14, replicates: int = 3) -> pd.DataFrame:
     """Return wells with what each truly is."""
     rows = []
     for plate in range(n_plates):
@@ -89,8 +90,12 @@ def fabricate(root: Path, wells: pd.DataFrame, **metrics: Any) -> RunFolder:
     table = wells.drop(columns=["rescue", "aside"])
     table.to_parquet(folder.table("wells"), index=False)
     table[KEY].assign(n_cells=60.0, faulty=False, reason="").to_parquet(folder.table("fields"))
+    noise = 0.3 * np.random.default_rng(5).normal(size=len(table))
     scores = table[[*KEY, "class_name"]].assign(
-        crop=np.arange(len(table)), usable=True, prob_healthy=0.5
+        crop=np.arange(len(table)),
+        usable=True,
+        prob_healthy=expit(6 * wells["rescue"].to_numpy() - 3 + noise),
+        prob_diseased=expit(3 - 6 * wells["rescue"].to_numpy() - noise),
     )
     scores.to_parquet(folder.table("scores"))
     # The last well has no crop, as wells without images have none.
@@ -190,7 +195,7 @@ def replaced(column: str, where: pd.Series, value: Any, wells: pd.DataFrame) -> 
             "got 1 well(s) of class 'diseased'",
         ),
         (plan()[lambda w: w["class_name"] != ""], "there is no treatment to rank"),
-        (pd.concat([plan(), plan().iloc[[25]]]), "got plate 'P0' well 'C02' twice"),
+        (pd.concat([plan(), plan().iloc[[25]]]), "twice (2 rows in all)"),
         (
             plan().assign(rescue=lambda w: np.abs(w["rescue"] - (w["Metadata_Plate"] == "P0"))),
             "must tell the controls apart",
@@ -377,3 +382,31 @@ def test_pictured_treatments_are_four_that_heal_and_two_that_do_not() -> None:
         }
     )
     assert choose_treatments(table)["Metadata_Compound"].tolist() == ["a", "b", "c", "d", "x", "z"]
+
+
+def test_few_controls_a_network_are_ranked_by_log_odds_and_side_effects_stay_unknown(
+    tmp_path: Path,
+) -> None:
+    """Four networks' worth of controls in two: six of a kind, three a latent space."""
+    folder = fabricate(tmp_path, plan(1, controls=6))
+    found = ranked(folder)
+    assert found["placed_by"] == "log-odds"
+    table = pd.read_parquet(folder.table("treatments")).set_index("Metadata_Compound")
+    for name, (rescue, _) in TREATED.items():
+        assert table.loc[name, "rescue"] == pytest.approx(rescue, abs=0.2), name
+    assert table["side_effect"].isna().all()
+    assert found["side_effects_from"] == {"nothing": 4}
+    assert pd.read_parquet(folder.table("ranking_wells"))["side_effect"].isna().all()
+    assert ranked(fabricate(tmp_path / "more", plan(1)))["placed_by"] == "latents"
+
+
+def test_wells_without_a_side_effect_get_the_classical_one() -> None:
+    wells = plan(2)
+    _, profile = by_plate(wells)
+    classical = rank_treatments(profile, wells, seed=0)
+    bare = without_side_effects(rank_treatments(profile[:, :1], wells, seed=0))
+    assert bare.treatments["side_effect_q"].isna().all()
+    filled = borrow_side_effects(bare, classical, CallRules())
+    np.testing.assert_array_equal(filled.wells["side_effect"], classical.wells["side_effect"])
+    calls = filled.treatments.set_index("Metadata_Compound")["call"]
+    assert calls["toxic"] == "toxic/off-axis"

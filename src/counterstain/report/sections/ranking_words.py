@@ -123,7 +123,10 @@ def _toxic(ranking: RankingData) -> str:
 def ranking_notes(ranking: RankingData) -> list[str]:
     """Return what a reader must know before believing a ranking."""
     metrics = ranking.metrics
-    notes = [_failed(metrics.get("failed_plates")), _sources(ranking), _replicates(metrics)]
+    notes = [
+        _failed(metrics.get("failed_plates")), _placed(ranking), _sources(ranking),
+        _replicates(metrics),
+    ]  # fmt: skip
     notes += [f"{str(note).rstrip('.')}." for note in metrics.get("notes") or []
               if not str(note).startswith("plate ")]  # fmt: skip
     notes += [_classical(metrics.get("classical") or {}), _activity(metrics.get("activity") or {})]
@@ -149,8 +152,7 @@ def _sources(ranking: RankingData) -> str:
     if (source == "classical").any():
         words = (
             f"Side effects of {int((source == 'classical').sum())} treatments are those of the "
-            "classical profile: no two of their wells lie in the latent space of one network that "
-            "saw neither. "
+            f"classical profile{_why_classical(ranking)}. "
         )
     if lost:
         words += (
@@ -158,6 +160,26 @@ def _sources(ranking: RankingData) -> str:
             "them would not be told from a hit."
         )
     return words.strip()
+
+
+def _by_log_odds(ranking: RankingData) -> bool:
+    return ranking.metrics.get("placed_by") == "log-odds"
+
+
+def _placed(ranking: RankingData) -> str:
+    if not _by_log_odds(ranking):
+        return ""
+    return (
+        "Each network held out too few control wells to find the way from "
+        f"{ranking.ends[0]} to {ranking.ends[1]} in its latent space, so wells are placed by the "
+        "networks' log-odds of their crops."
+    )
+
+
+def _why_classical(ranking: RankingData) -> str:
+    if _by_log_odds(ranking):
+        return ", since log-odds know nothing off the axis"
+    return ": no two of their wells lie in the latent space of one network that saw neither"
 
 
 def _replicates(metrics: Mapping[str, Any]) -> str:
