@@ -110,7 +110,7 @@ def _finish(
     ranking = borrow_side_effects(ranking, classical, settings["rules"])
     with undefined_noted():
         treatments, compared = compare_rankings(ranking, classical)
-        treatments, activity = measure_activity(config, wells, treatments)
+        treatments, activity = measure_activity(config, wells, ranking, treatments)
     unit = dose_unit(wells.table[~wells.table["class_name"].isin(pair)])
     doses = fit_doses(ranking, confidence=config.ranking.confidence)
     doses = doses.reindex(columns=list(DOSE_COLUMNS)).assign(unit=unit)
