@@ -188,6 +188,26 @@ def test_profiles_open_as_anndata(finished: Path) -> None:
     assert np.isnan(data.layers["fold_0"][seen]).all()
 
 
+def test_treatments_are_ranked_and_the_page_says_how(screen: Path, finished: Path) -> None:
+    ranking = metrics_of(finished)["ranking"]
+    assert ranking["reason"] == ""
+    # Two folds of six controls a kind hold out three: too few for an axis in a latent space.
+    assert ranking["placed_by"] == "log-odds"
+    table = pd.read_parquet(finished / "tables" / "treatments.parquet")
+    assert len(table) == ranking["n_treatments"] == 4
+    truth = json.loads((screen.parent / "truth.json").read_text())
+    full = next(c["name"] for c in truth["compounds"] if c["kind"] == "full")
+    high = table["Metadata_Concentration"] == 10
+    rescue = table[high].set_index("Metadata_Compound")["rescue"]
+    assert rescue[full] > 0.5
+    assert rescue.drop(full).max() < 0.4
+    page = (finished / "report" / "index.html").read_text(encoding="utf-8")
+    assert 'id="ranking"' in page
+    assert (finished / "figures" / "ranking_waterfall.svg").is_file()
+    profiles = anndata.read_h5ad(finished / "profiles.h5ad")
+    assert {"rescue", "side_effect", "call"} <= set(profiles.obs)
+
+
 def assert_same_tables(one: Path, other: Path) -> None:
     for name in TABLES:
         first, second = (
@@ -224,6 +244,28 @@ def test_a_stage_can_be_repeated(screen: Path, finished: Path, tmp_path: Path) -
         assert call([verb, str(screen), "--out", str(out)]) == 0
     assert_same_tables(finished, out)
     assert call(["report", str(out)]) == 0
+
+
+def test_a_run_from_before_the_ranking_resumes_and_its_section_may_change(
+    screen: Path, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "RUN"
+    shutil.copytree(finished, out)
+    record = json.loads((out / "run.json").read_text())
+    del record["config"]["ranking"], record["stages"]["rank"]
+    (out / "run.json").write_text(json.dumps(record))
+    (out / "tables" / "treatments.parquet").unlink()
+    (out / "report" / "index.html").unlink()
+    assert call(["run", str(screen), "--out", str(out), "--resume"]) == 0
+    assert_same_tables(finished, out)
+    assert (out / "report" / "index.html").is_file()
+    changed = screen.with_name("ranking.toml")
+    changed.write_text(screen.read_text().replace("min_cells = 4", "min_cells = 1000"))
+    capsys.readouterr()
+    assert call(["rank", str(changed), "--out", str(out)]) == 2
+    assert "Nothing can be ranked." in capsys.readouterr().err
+    assert "too few cells" in (out / "report" / "index.html").read_text(encoding="utf-8")
+    assert not (out / "tables" / "treatments.parquet").exists()
 
 
 def test_a_folder_with_another_run_is_refused(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, ListedColormap, Normalize
@@ -102,8 +104,7 @@ def draw_plate_values(
     )
     for axes, (name, colours, low, high, label) in zip(panels[:3], parts, strict=True):
         drawn = _fill(axes, place, wells[name].to_numpy(np.float64), colours, (low, high))
-        both = {"extend": "both"} if name == "rescue" else {"extend": "max"}
-        bar = figure.colorbar(drawn, ax=axes, shrink=0.9, aspect=22, pad=0.02, **both)
+        bar = figure.colorbar(drawn, ax=axes, shrink=0.9, aspect=22, pad=0.02)
         bar.set_label(label, size=7.5)
         bar.outline.set_visible(False)
         bar.ax.tick_params(length=2, labelsize=7)
@@ -126,11 +127,13 @@ def _fill(
     grid, there = np.full(shape, np.nan), np.full(shape, np.nan)
     grid[rows, columns], there[rows, columns] = values, 1.0
     # One mesh a map: 1536 wells as patches of their own take half a minute.
-    edges = (np.arange(shape[1] + 1) - 0.5, np.arange(shape[0] + 1) - 0.5)
-    look = {"edgecolors": "white", "linewidth": 0.8 if shape[1] <= 24 else 0.3}
-    axes.pcolormesh(*edges, there, cmap=ListedColormap([EMPTY_WELL]), **look)
+    across, down = np.arange(shape[1] + 1) - 0.5, np.arange(shape[0] + 1) - 0.5
+    look: dict[str, Any] = {"edgecolors": "white", "linewidth": 0.8 if shape[1] <= 24 else 0.3}
+    axes.pcolormesh(across, down, there, cmap=ListedColormap([EMPTY_WELL]), **look)
     norm = Normalize(*limits)
-    return axes.pcolormesh(*edges, np.ma.masked_invalid(grid), cmap=colours, norm=norm, **look)
+    return axes.pcolormesh(
+        across, down, np.ma.masked_invalid(grid), cmap=colours, norm=norm, **look
+    )
 
 
 def _mark_controls(axes: Axes, wells: pd.DataFrame, place: _Place, ends: tuple[str, str]) -> None:
@@ -146,10 +149,10 @@ def _draw_states(
 ) -> None:
     mark = wells["mark"].astype(str)
     known = {"": 0, "too few cells": 1, "no profile": 2}
-    codes = mark.map(known).fillna(3).to_numpy(np.float64)
+    codes = np.asarray(mark.map(known).fillna(3), np.float64)
     _fill(axes, place, codes, ListedColormap(list(_STATE_COLOURS)), (-0.5, 3.5))
     present = [i for i in range(4) if (codes == i).any()]
-    handles = [Patch(facecolor=_STATE_COLOURS[i], label=_STATES[i]) for i in present]
+    handles: list[Artist] = [Patch(facecolor=_STATE_COLOURS[i], label=_STATES[i]) for i in present]
     handles += [
         axes.scatter([], [], s=22, facecolor=face, edgecolor=INK, linewidths=0.6, label=name)
         for name, face in zip(ends, (INK, "white"), strict=True)

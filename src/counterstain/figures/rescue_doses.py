@@ -92,6 +92,8 @@ def _panel(axes: Axes, rows: pd.DataFrame, fit: dict[str, float]) -> None:
     axes.axvline(np.log10(fit["ec50"]), color=INK, lw=0.8, ls=(0, (4, 3)), ymax=0.86, label="EC50")
     if np.isfinite([fit["ec50_low"], fit["ec50_high"]]).all():
         ends = np.log10(np.maximum([fit["ec50_low"], fit["ec50_high"]], 1e-300))
-        axes.axvspan(*ends, ymax=0.86, color=INK, alpha=0.1, lw=0, zorder=0, label="its interval")
+        axes.axvspan(
+            ends[0], ends[1], ymax=0.86, color=INK, alpha=0.1, lw=0, zorder=0, label="its interval"
+        )
     words = f"EC50 {fit['ec50']:.3g} [{fit['ec50_low']:.3g}, {fit['ec50_high']:.3g}]"
     axes.text(0.03, 0.97, words, transform=axes.transAxes, va="top", size=7.5, color=SOFT)

@@ -86,7 +86,8 @@ def draw_rescue_plane(
     shown = list(thumbnails)[:_MOST_THUMBNAILS]
     figure = Figure(figsize=(PAGE_WIDTH_IN, 5.3 if shown else 3.9), layout="constrained")
     if shown:
-        strip, plane = figure.subfigures(2, 1, height_ratios=[1.35, 3.95])
+        parts = np.asarray(figure.subfigures(2, 1, height_ratios=[1.35, 3.95]))
+        strip, plane = parts[0], parts[1]
         _strip(strip.subplots(1, max(len(shown), 5)), shown, pixel_size_um)
         axes = plane.subplots()
     else:

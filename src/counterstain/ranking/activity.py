@@ -174,7 +174,7 @@ def _scaled(
     if not left:
         return scaled
     spread = np.concatenate(left).std(axis=0)
-    return scaled[:, spread > 0] / spread[spread > 0]
+    return np.asarray(scaled[:, spread > 0] / spread[spread > 0])
 
 
 def _precision(
@@ -197,8 +197,8 @@ def _precision(
             scores[several.to_numpy()], ["group"], null_size=_NULL_SIZE, threshold=0.05, seed=seed,
             max_workers=1,
         )  # fmt: skip
-    found = found.set_index("group")
-    return found[["mean_average_precision", "p_value"]].set_axis(["value", "p"], axis=1)
+    table: pd.DataFrame = found.set_index("group")
+    return table[["mean_average_precision", "p_value"]].set_axis(["value", "p"], axis=1)
 
 
 def _combined(parts: list[pd.DataFrame], name: str) -> pd.DataFrame:

@@ -57,6 +57,10 @@ class RankingData:
         found = as_estimate((self.metrics.get("settings") or {}).get(name)).value
         return found if np.isfinite(found) else usual
 
+    def value(self, row: int, name: str) -> float:
+        """Return a number of a treatment."""
+        return float(self.treatments[name].to_numpy(np.float64)[row])
+
     def called(self, call: str) -> list[int]:
         """Return the rows of the treatments of a call, best first."""
         return np.flatnonzero(self.treatments["call"] == call).tolist()

@@ -46,11 +46,10 @@ def measure_activity(
     diseased = (config.ranking.pair(config.class_names) or ("",))[0]
     table = ranking.wells
     scored = (table["mark"] == "").to_numpy()
-    number = table[["compound", "concentration"]].set_axis(_TREATMENT, axis=1)
-    number = number.merge(
-        treatments[_TREATMENT].assign(number=np.arange(len(treatments))), on=_TREATMENT, how="left"
-    )["number"]
-    number = number.where(scored & (table["compound"] != "").to_numpy()).fillna(-1).to_numpy(int)
+    held = table[["compound", "concentration"]].set_axis(_TREATMENT, axis=1)
+    rows = treatments[_TREATMENT].assign(number=np.arange(len(treatments)))
+    numbers = held.merge(rows, on=_TREATMENT, how="left")["number"].fillna(-1).to_numpy(np.int64)
+    number = np.where(scored & (table["compound"] != "").to_numpy(), numbers, -1)
     reference = scored & (table["class_name"] == diseased).to_numpy()
     shared = (reference, table["Metadata_Plate"].astype(str).to_numpy())
     level, seed = config.ranking.level, config.run.seed

@@ -97,7 +97,8 @@ def write_ranking_pictures(
 def _typical(wells: pd.DataFrame, scores: pd.DataFrame, column: str) -> tuple[str, str, float, int]:
     """Return plate, well, rescue and crop of the most ordinary member of a group of wells."""
     away = (wells["rescue"] - wells["rescue"].mean()).abs()
-    well = wells.loc[away.idxmin()]
+    well = wells.iloc[int(away.to_numpy(np.float64).argmin())]
     own = scores[scores["usable"] & (scores[_KEY] == well[_KEY]).all(axis=1)]
-    crop = own.loc[(own[column] - own[column].median()).abs().idxmin(), "crop"]
-    return str(well[_KEY[0]]), str(well[_KEY[1]]), float(well["rescue"]), int(crop)
+    off = (own[column] - own[column].median()).abs().to_numpy(np.float64)
+    crop = int(own["crop"].to_numpy(np.int64)[off.argmin()])
+    return str(well[_KEY[0]]), str(well[_KEY[1]]), float(well["rescue"]), crop

@@ -17,16 +17,13 @@ _MOST_ROWS = 400
 
 def treatments_table(ranking: RankingData) -> Table:
     """Return a row per treatment, best first, 400 at most."""
+    confidence = ranking.setting("confidence", 0.95)
     header = (
-        "treatment", "rank", "call", "rescue", "95 % interval", "q of rescue",
+        "treatment", "rank", "call", "rescue", f"{100 * confidence:g} % interval", "q of rescue",
         "side effect (SDs)", "its share of the way", "q of side effect", "wells", "plates",
         "wells with too few cells", "cells, of diseased wells", "call by the classical profile",
         "note",
     )  # fmt: skip
-    confidence = ranking.setting("confidence", 0.95)
-    header = tuple(
-        f"{100 * confidence:g} % interval" if name == "95 % interval" else name for name in header
-    )
     rows = [
         _treatment(name, row)
         for name, row in zip(

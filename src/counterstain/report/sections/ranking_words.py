@@ -52,9 +52,10 @@ def _best(ranking: RankingData) -> str:
 
 
 def _carried(ranking: RankingData, row: int) -> str:
-    treatment, ends = ranking.treatments.loc[row], ranking.ends
+    ends = ranking.ends
     value, low, high = (
-        decimal(100 * treatment[name], 0) for name in ("rescue", "rescue_low", "rescue_high")
+        decimal(100 * ranking.value(row, name), 0)
+        for name in ("rescue", "rescue_low", "rescue_high")
     )
     return (
         f"{ranking.names[row]} carries {ends[0]} wells {value} % [{low}, {high}] of the way to "
@@ -94,25 +95,30 @@ def _listed(ranking: RankingData, call: str, title: str) -> str:
     rows = ranking.called(call)
     if not rows:
         return ""
-    table = ranking.treatments
     parts = [
-        f"{ranking.names[row]} {decimal(table.loc[row, 'rescue'])} "
-        f"[{decimal(table.loc[row, 'rescue_low'])}, {decimal(table.loc[row, 'rescue_high'])}]"
+        f"{ranking.names[row]} {_rescue(ranking, row)} "
+        f"[{_rescue(ranking, row, '_low')}, {_rescue(ranking, row, '_high')}]"
         for row in rows[:_MOST_NAMED]
     ]
     more = len(rows) - len(parts)
     return f"{title}, with rescue: {'; '.join(parts)}{f'; and {more} more' if more else ''}."
 
 
+def _rescue(ranking: RankingData, row: int, end: str = "") -> str:
+    return decimal(ranking.value(row, f"rescue{end}"))
+
+
 def _toxic(ranking: RankingData) -> str:
-    rows, table = ranking.called(_OFF), ranking.treatments
+    rows = ranking.called(_OFF)
     if not rows:
         return ""
     parts = []
     for row in rows[:_MOST_NAMED]:
-        side = table.loc[row, "side_effect"]
+        side = ranking.value(row, "side_effect")
         why = f"{decimal(side, 1)} SDs off" if np.isfinite(side) and side > 0 else "too few cells"
-        parts.append(f"{ranking.names[row]} ({why}; rescue {decimal(table.loc[row, 'rescue'])})")
+        parts.append(
+            f"{ranking.names[row]} ({why}; rescue {decimal(ranking.value(row, 'rescue'))})"
+        )
     more = len(rows) - len(parts)
     return (
         "Toxic or off the axis, which is no rescue whatever the classifier says: "
