@@ -6,8 +6,9 @@
     done
     python benchmarks/wortmannin.py runs/bbbc013_0 runs/bbbc013_1 runs/bbbc013_2
 
-Prints one line of JSON: by run the EC50 with its interval, whether rescue rises with the dose, and the
-controls' rescue; over runs the rank correlation of rescue by dose, which should be 0.95 or more.
+Prints one line of JSON: by run the EC50 with its interval, whether rescue rises with the dose, and
+the controls' rescue; over runs the rank correlation of rescue by dose, which should be 0.95 or
+more.
 """
 
 from __future__ import annotations

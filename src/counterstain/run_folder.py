@@ -109,7 +109,7 @@ class RunFolder:
     @property
     def ranking(self) -> Path:
         """Typical crops of some treatments as arrays (npz)."""
-        return self.root / "ranking.npz"
+        return self.root / "treatments.npz"
 
     @property
     def attributions(self) -> Path:

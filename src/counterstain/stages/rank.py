@@ -51,9 +51,9 @@ def rank_screen(
     them out, treated wells by all. Where a network held out too few controls to find an axis in its
     latent space, wells are placed by the networks' log-odds instead. Writes
     ``tables/treatments.parquet``, ``tables/doses.parquet``, ``tables/plates.parquet``,
-    ``tables/ranking_wells.parquet``, the pictures ``ranking.npz``, the key ``ranking`` of
+    ``tables/ranking_wells.parquet``, the pictures ``treatments.npz``, the key ``ranking`` of
     ``metrics.json``, and columns of ``profiles.h5ad``. Where nothing can be ranked, no table is
-    written and ``ranking.reason`` says why.
+    written and ``reason`` in it says why.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ def write_ranking_pictures(
     store: CropStore,
     ends: tuple[str, str],
 ) -> None:
-    """Write ``ranking.npz``: a typical crop of either control and of some treatments, as imaged.
+    """Write ``treatments.npz``: a typical crop of either control and of some treatments, as imaged.
 
     Of the treatment's wells the one whose rescue is nearest to their mean, and of its crops the one
     whose probability of the healthy class is nearest to their median.

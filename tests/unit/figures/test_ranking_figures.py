@@ -95,9 +95,10 @@ def test_thumbnails_stand_above_the_plane_with_their_names() -> None:
 
 @pytest.mark.parametrize(("rows", "columns"), [(2, 3), (8, 12), (32, 48)])
 def test_plate_maps_hold_every_well(rows: int, columns: int) -> None:
+    names = [f"{row_name(r)}{c + 1:02d}" for r in range(rows) for c in range(columns)]
     wells = pd.DataFrame(
         {
-            "Metadata_Well": [f"{row_name(r)}{c + 1:02d}" for r in range(rows) for c in range(columns)],
+            "Metadata_Well": names,
             "class_name": "", "rescue": 0.5, "side_effect": 1.0, "n_cells": 40.0, "mark": "",
         }
     )  # fmt: skip
