@@ -24,8 +24,8 @@ import numpy as np
 import pandas as pd
 import torch
 from captum.attr import Occlusion
+from real_screens import bbbc013_screen, data_folder
 from scipy.stats import spearmanr
-from screens import bbbc013_screen, data_folder
 from torch import Tensor
 
 from counterstain.attribution.sliding_occlusion import occlusion

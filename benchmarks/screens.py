@@ -1,138 +1,155 @@
-"""Run a real or simulated screen and print the numbers that the main job must reach.
+"""Rank simulated screens by rescue and side effect, and by distance; print both against the truth.
 
-``bbbc013`` reads the images under COUNTERSTAIN_DATA (default: ``../shared/data`` beside the
-repository); ``shuffled`` is the same plate with the classes of whole control wells permuted;
-``demo`` is the embedded plate.
+    python benchmarks/screens.py --seeds 20 --json screens.json
+    python benchmarks/screens.py --speed
+
+Screens have 4 plates of 384 wells, 60 compounds (10 rescuers of strength 0.3 to 1, 6 toxic, 44
+inactive) at five doses, a well each a plate, and 16 to 128 latents. ``--speed`` ranks 100,000 wells
+of 512 latents, and prints seconds and peak memory.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
-import tempfile
+import resource
 import time
-import tomllib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
+from screens_judge import classical, judge
+from screens_profiles import simulate_screen
 
-import counterstain
-from counterstain.cli.progress import TerminalListener
+from counterstain.ranking import rank_treatments
 
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def data_folder() -> Path:
-    return Path(os.environ.get("COUNTERSTAIN_DATA", ROOT.parent / "shared" / "data"))
+LATENTS = (16, 32, 64, 128)
+METHODS = ("euclidean", "mahalanobis", "cosine")
 
 
-MODELS = {
-    "iresnet50": {"network": "iresnet50", "steps": 800},
-    "autoencoder": {"network": "autoencoder", "steps": 600, "minibatch": 32},
-    "resnext50": {"network": "resnext50", "steps": 400, "pretrained": False},
-}
+def total(results: list[dict[str, Any]], over: str, under: str) -> float:
+    below = sum(result[under] for result in results)
+    return sum(result[over] for result in results) / below if below else 0.0
 
 
-def with_network(text: str, network: str) -> str:
-    """Put another network, with its own recipe, in the place of the example's."""
-    start, end = text.index("[model]"), text.index("[oracle]")
-    given = tomllib.loads(text)["model"]
-    kept = {key: given[key] for key in ("gain_jitter", "offset_jitter", "symmetries")}
-    lines = [f"{key} = {json.dumps(value)}" for key, value in (MODELS[network] | kept).items()]
-    return text[:start] + "[model]\n" + "\n".join(lines) + "\n\n" + text[end:]
-
-
-def bbbc013_screen(
-    folder: Path, *, steps: int | None, shuffle_seed: int | None, network: str = "coupling"
-) -> Path:
-    """Copy the example with absolute paths; with a seed, permute the classes of control wells."""
-    data = data_folder() / "bbbc013"
-    text = (ROOT / "examples" / "bbbc013.toml").read_text(encoding="utf-8")
-    table = data / "platemap.csv"
-    if shuffle_seed is not None:
-        plate_map = pd.read_csv(table, keep_default_na=False)
-        control = plate_map["Metadata_control_type"] != ""
-        generator = np.random.default_rng(shuffle_seed)
-        shuffled = generator.permutation(plate_map.loc[control, "Metadata_control_type"])
-        plate_map.loc[control, "Metadata_control_type"] = shuffled
-        table = folder / "platemap.csv"
-        plate_map.to_csv(table, index=False)
-    text = text.replace("../../shared/data/bbbc013/images", str(data / "images"))
-    text = text.replace("../../shared/data/bbbc013/platemap.csv", str(table))
-    if network != "coupling":
-        text = with_network(text, network)
-    if steps is not None:
-        given = tomllib.loads(text)["model"]["steps"]
-        text = text.replace(f"steps = {given}", f"steps = {steps}")
-    screen = folder / "bbbc013.toml"
-    screen.write_text(text, encoding="utf-8")
-    return screen
-
-
-def numbers(run: Path, seconds: float) -> dict[str, object]:
-    """Collect what is judged from a finished run."""
-    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
-    found: dict[str, object] = {
-        "minutes": round(seconds / 60, 1),
-        "crop_accuracy": metrics["accuracy"]["crop"]["value"],
-        "well_accuracy": metrics["accuracy"]["well"]["value"],
-        "z_prime": metrics["separation"]["z_prime"]["value"],
-        "train_accuracy": metrics["training"]["accuracy_train"],
-        "chance": metrics["chance"]["reason"],
-        "nothing_to_explain": metrics["nothing_to_explain"],
-        "dose_spearman": {row["compound"]: row["spearman"] for row in metrics["dose"]},
+def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Pool screens: shares over all screens for counts, means for the rest."""
+    found = {
+        "hits_fdr": total(results, "hits_false", "hits"),
+        "hits_and_partials_fdr": total(results, "called_false", "called"),
+        "power_full_rescuers": float(np.mean([r["full_found"] for r in results])),
+        "auroc_rescuers": float(np.mean([r["auroc"] for r in results])),
+        "auroc_lowest_seed": float(min(r["auroc"] for r in results)),
+        "auroc_rescuers_vs_toxic": float(np.mean([r["auroc_toxic"] for r in results])),
+        "toxic_called_hit": sum(r["toxic_hits"] for r in results),
     }
-    if metrics["oracle"]:
-        oracle = metrics["oracle"]
-        found["oracle"] = oracle["definition"]
-        found["oracle_flip"] = {k: v["value"] for k, v in oracle["flip"].items()}
-        found["gap_closed"] = {k: v["value"] for k, v in oracle["gap_closed"].items()}
-        found["inverse_max_error"] = metrics["inverse"]["max_error"]
-        effects = pd.read_parquet(run / "tables" / "effects.parquet")
-        found["first_effect"] = effects.sort_values("rank")["sentence"].iloc[0]
+    if "coverage" in results[0]:
+        found |= {
+            "q_fdr": total(results, "shown_false", "shown"),
+            "coverage": float(np.mean([r["coverage"] for r in results])),
+            "coverage_by_seed": [round(r["coverage"], 3) for r in results],
+            "coverage_rescuers": float(np.mean([r["coverage_active"] for r in results])),
+            "coverage_toxic": float(np.mean([r["coverage_toxic"] for r in results])),
+            "width": float(np.mean([r["width"] for r in results])),
+            "toxic_seen": float(np.mean([r["toxic_seen"] for r in results])),
+            "off_axis_wrong": total(results, "off_axis_wrong", "treatments"),
+            "ec50_fitted": total(results, "fitted", "rescuers"),
+            "ec50_within_two_fold": total(results, "ec50_close", "rescuers"),
+            "ec50_interval_covers": total(results, "ec50_covered", "fitted"),
+            "inactive_with_a_fit": sum(r["inactive_fitted"] for r in results),
+            "z_prime": [round(float(np.mean(r["z_prime"])), 2) for r in results],
+        }
     return found
+
+
+def time_large(n_plates: int = 261, latents: int = 512) -> dict[str, Any]:
+    """Rank 384-well plates: 64 controls and 320 treated wells each, three wells a treatment."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.divmod(np.arange(384), 24)
+    names = [f"{chr(65 + r)}{c + 1:02d}" for r, c in zip(rows, columns, strict=True)]
+    outer = np.isin(columns, (0, 1, 22, 23))
+    kind = np.where(outer, np.where(rows % 2, "healthy", "diseased"), "")
+    wells = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "Metadata_Plate": f"P{plate:03d}", "Metadata_Well": names, "class_name": kind,
+                    "Metadata_Compound": np.where(
+                        outer, "", [f"C{320 * (plate // 3) + i}" for i in range(384)]
+                    ),
+                    "Metadata_Concentration": 1.0,
+                }
+            )
+            for plate in range(n_plates)
+        ],
+        ignore_index=True,
+    )  # fmt: skip
+    profiles = rng.standard_normal((len(wells), latents), np.float32)
+    profiles[(wells["class_name"] == "healthy").to_numpy(), :4] += 8
+    start, processor = time.perf_counter(), time.process_time()
+    ranking = rank_treatments(profiles, wells, seed=0)
+    return {
+        "wells": len(wells),
+        "latents": latents,
+        "treatments": len(ranking.treatments),
+        "seconds": round(time.perf_counter() - start, 1),
+        "processor_seconds": round(time.process_time() - processor, 1),
+        "peak_GiB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+    }
+
+
+def rank_screens(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Draw, rank and judge a screen a seed, by our ranking and by distances."""
+    ours: list[dict[str, Any]] = []
+    others: dict[str, list[dict[str, Any]]] = {name: [] for name in METHODS}
+    for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
+        screen = simulate_screen(
+            seed,
+            latents=arguments.latents[seed // 4 % len(arguments.latents)],
+            drift=arguments.drift,
+            n_plates=arguments.plates,
+        )
+        ranking = rank_treatments(
+            screen.profiles,
+            screen.wells,
+            seed=seed,
+            axis=arguments.axis,
+            position=arguments.position,
+        )
+        ours.append(judge(ranking, screen))
+        for name in METHODS:
+            others[name].append(classical(screen, name, seed))
+    settings = ("seeds", "first_seed", "plates", "drift", "axis", "position")
+    return {
+        **{name: getattr(arguments, name) for name in settings},
+        "counterstain": summary(ours),
+        **{name: summary(found) for name, found in others.items()},
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("screen", choices=("bbbc013", "shuffled", "demo"))
-    parser.add_argument("--out", type=Path, help="keep the run here")
-    parser.add_argument("--network", choices=("coupling", *MODELS), default="coupling")
-    parser.add_argument("--steps", type=int, help="fewer or more training steps than the example")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--latents", type=int, nargs="+", default=LATENTS)
+    parser.add_argument("--axis", choices=("discriminant", "means"), default="discriminant")
+    parser.add_argument("--position", default="controls")
+    parser.add_argument("--drift", type=float, default=1.0, help="strength of row and column drift")
+    parser.add_argument(
+        "--plates", type=int, default=4, help="replicate plates, a well a treatment"
+    )
+    parser.add_argument("--speed", action="store_true", help="time 100,000 wells instead")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    with tempfile.TemporaryDirectory() as scratch, TerminalListener() as listener:
-        folder = Path(scratch)
-        out = arguments.out or folder / "run"
-        start = time.perf_counter()
-        if arguments.screen == "demo":
-            screen = counterstain.simulate_plate(folder / "plate", seed=arguments.seed)
-        else:
-            shuffle = arguments.seed if arguments.screen == "shuffled" else None
-            screen = bbbc013_screen(
-                folder,
-                steps=arguments.steps,
-                shuffle_seed=shuffle,
-                network=arguments.network,
-            )
-        counterstain.run(screen, out, listener=listener)
-        result = {
-            "benchmark": arguments.screen,
-            "network": arguments.network,
-            **numbers(out, time.perf_counter() - start),
-            "seed": arguments.seed,
-            "threads": arguments.threads,
-            "machine": platform.processor() or platform.machine(),
-            "torch": torch.__version__,
-        }
-    print(json.dumps(result))
+    if arguments.speed:
+        result: dict[str, Any] = {"benchmark": "ranking speed", **time_large()}
+    else:
+        result = {"benchmark": "screens", **rank_screens(arguments)}
+    result["machine"] = platform.processor() or platform.machine()
+    for key, value in result.items():
+        print(f"{key}: {json.dumps(value)}")
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=2), encoding="utf-8")
 

@@ -2,9 +2,9 @@
 
 Read from top to bottom: a screen is read, cut into crops, a network is trained a fold, every crop
 is scored by a network that never saw its well, the scores are summed up, counterfactuals and maps
-are made and judged, the whole is audited, and the report is written. Each stage reads what the one
-before wrote, so a stage can be repeated on a finished run, and a run that was killed goes on where
-it stopped.
+are made and judged, the whole is audited, treatments are ranked, and the report is written. Each
+stage reads what the one before wrote, so a stage can be repeated on a finished run, and a run that
+was killed goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from counterstain.errors import InvalidInputError, RunFolderError
+from counterstain.files import read_json
 from counterstain.plates.screen import Screen, read_screen
 from counterstain.plates.store import CropStore
 from counterstain.plates.writer import write_crops
@@ -27,14 +28,15 @@ from counterstain.stages.explain import explain_classes
 from counterstain.stages.gallery import generate_gallery
 from counterstain.stages.likelihood import measure_likelihood
 from counterstain.stages.progress import Listener, Silent
+from counterstain.stages.rank import rank_screen
 from counterstain.stages.record import RunRecord, open_run
 from counterstain.stages.score import score_plate
 from counterstain.stages.summarise import summarise_scores
 from counterstain.stages.train import check_network, train_networks
 
-__all__ = ["STAGES", "repeat", "run"]
+__all__ = ["STAGES", "rank", "repeat", "run"]
 
-STAGES = ("crops", "train", "score", "explain", "audit", "report")
+STAGES = ("crops", "train", "score", "explain", "audit", "rank", "report")
 
 
 _EXPLAIN = (
@@ -81,6 +83,10 @@ class _Run:
     def audit(self) -> None:
         with CropStore.open(self.folder.crops) as store:
             audit_run(self.screen, self.folder, self._crops(), store, self.record, self.listener)
+
+    def rank(self) -> None:
+        with CropStore.open(self.folder.crops) as store:
+            rank_screen(self.screen.config, self.folder, self._crops(), store, self.listener)
 
     def report(self) -> None:
         build_report(self.folder)
@@ -202,4 +208,40 @@ def repeat(
             path.unlink()
     record.forget(STAGES[position:])
     _Run(screen, folder, record, heard).do(stage)
+    return folder
+
+
+def rank(config: str | Path, out: str | Path, *, listener: Listener | None = None) -> RunFolder:
+    """Rank the treatments of a finished run again, and write its report.
+
+    Takes seconds to minutes. ``[ranking]`` in the screen may have changed since the run.
+
+    Parameters
+    ----------
+    config, out, listener
+        As for :func:`run`.
+
+    Returns
+    -------
+    RunFolder
+        Where everything lies.
+
+    Raises
+    ------
+    InvalidInputError
+        If nothing can be ranked; the report says so as well.
+    RunFolderError
+        If an earlier stage is missing, or the folder holds another run.
+
+    Examples
+    --------
+    >>> from counterstain.pipeline import rank
+    >>> rank("screen.toml", "RUN").table("treatments")  # doctest: +SKIP
+    PosixPath('RUN/tables/treatments.parquet')
+    """
+    folder = repeat("rank", config, out, listener=listener)
+    repeat("report", config, out, listener=listener)
+    reason = str(read_json(folder.metrics)["ranking"]["reason"])
+    if reason:
+        raise InvalidInputError(f"Nothing can be ranked. {reason}")
     return folder

@@ -22,6 +22,10 @@ TABLES = (
     "boundary",
     "cell_occlusion",
     "audits",
+    "treatments",
+    "doses",
+    "plates",
+    "ranking_wells",
 )
 """Tables of the main path."""
 
@@ -101,6 +105,11 @@ class RunFolder:
     def generated(self) -> Path:
         """Samples, morphs and reconstructions as arrays (npz)."""
         return self.root / "generated.npz"
+
+    @property
+    def ranking(self) -> Path:
+        """Typical crops of some treatments as arrays (npz)."""
+        return self.root / "treatments.npz"
 
     @property
     def attributions(self) -> Path:

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from counterstain.cli.app import call
+from counterstain.pipeline import STAGES
 from counterstain.plates import simulate_plate
 from counterstain.run_folder import TABLES
 
@@ -29,10 +30,11 @@ def small_plate(folder: Path, phenotype: str = "mitochondria_down", seed: int = 
         fields_per_well=1,
         field_size=192,
         control_wells=6,
-        compounds=1,
-        doses=3,
+        compounds=2,
+        doses=4,
         faulty_fields=1,
     )
+    with_replicates(screen.parent / "platemap.csv")
     text = screen.read_text(encoding="utf-8")
     for old, new in (
         ("folds = 3", "folds = 2"),
@@ -42,8 +44,17 @@ def small_plate(folder: Path, phenotype: str = "mitochondria_down", seed: int = 
     ):
         assert old in text
         text = text.replace(old, new)
-    screen.write_text(text, encoding="utf-8")
+    # A field of so few pixels holds about twelve cells.
+    screen.write_text(f"{text}\n[ranking]\nmin_cells = 4\n", encoding="utf-8")
     return screen
+
+
+def with_replicates(table: Path) -> None:
+    """Call doses that lie side by side one dose: two wells each, of nearly the same effect."""
+    plate_map = pd.read_csv(table)
+    alike = {0.316: 1.0, 3.16: 10.0}
+    plate_map["Metadata_Concentration"] = plate_map["Metadata_Concentration"].replace(alike)
+    plate_map.to_csv(table, index=False)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +83,7 @@ def test_every_file_of_the_contract_is_there_and_nothing_half_written(finished: 
     assert not list(finished.rglob("*.tmp"))
     assert not list(finished.rglob("*.pkl"))
     record = json.loads((finished / "run.json").read_text())
-    assert set(record["stages"]) == {"crops", "train", "score", "explain", "audit", "report"}
+    assert set(record["stages"]) == set(STAGES)
     assert str(finished.parent) not in json.dumps(record)
 
 
@@ -177,6 +188,26 @@ def test_profiles_open_as_anndata(finished: Path) -> None:
     assert np.isnan(data.layers["fold_0"][seen]).all()
 
 
+def test_treatments_are_ranked_and_the_page_says_how(screen: Path, finished: Path) -> None:
+    ranking = metrics_of(finished)["ranking"]
+    assert ranking["reason"] == ""
+    # Two folds of six controls a kind hold out three: too few for an axis in a latent space.
+    assert ranking["placed_by"] == "log-odds"
+    table = pd.read_parquet(finished / "tables" / "treatments.parquet")
+    assert len(table) == ranking["n_treatments"] == 4
+    truth = json.loads((screen.parent / "truth.json").read_text())
+    full = next(c["name"] for c in truth["compounds"] if c["kind"] == "full")
+    high = table["Metadata_Concentration"] == 10
+    rescue = table[high].set_index("Metadata_Compound")["rescue"]
+    assert rescue[full] > 0.5
+    assert rescue.drop(full).max() < 0.4
+    page = (finished / "report" / "index.html").read_text(encoding="utf-8")
+    assert 'id="ranking"' in page
+    assert (finished / "figures" / "ranking_waterfall.svg").is_file()
+    profiles = anndata.read_h5ad(finished / "profiles.h5ad")
+    assert {"rescue", "side_effect", "call"} <= set(profiles.obs)
+
+
 def assert_same_tables(one: Path, other: Path) -> None:
     for name in TABLES:
         first, second = (
@@ -209,10 +240,32 @@ def test_a_killed_run_resumes_to_the_same_tables(
 def test_a_stage_can_be_repeated(screen: Path, finished: Path, tmp_path: Path) -> None:
     out = tmp_path / "RUN"
     shutil.copytree(finished, out)
-    for verb in ("score", "explain", "audit"):
+    for verb in ("score", "explain", "audit", "rank"):
         assert call([verb, str(screen), "--out", str(out)]) == 0
     assert_same_tables(finished, out)
     assert call(["report", str(out)]) == 0
+
+
+def test_a_run_from_before_the_ranking_resumes_and_its_section_may_change(
+    screen: Path, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "RUN"
+    shutil.copytree(finished, out)
+    record = json.loads((out / "run.json").read_text())
+    del record["config"]["ranking"], record["stages"]["rank"]
+    (out / "run.json").write_text(json.dumps(record))
+    (out / "tables" / "treatments.parquet").unlink()
+    (out / "report" / "index.html").unlink()
+    assert call(["run", str(screen), "--out", str(out), "--resume"]) == 0
+    assert_same_tables(finished, out)
+    assert (out / "report" / "index.html").is_file()
+    changed = screen.with_name("ranking.toml")
+    changed.write_text(screen.read_text().replace("min_cells = 4", "min_cells = 1000"))
+    capsys.readouterr()
+    assert call(["rank", str(changed), "--out", str(out)]) == 2
+    assert "Nothing can be ranked." in capsys.readouterr().err
+    assert "too few cells" in (out / "report" / "index.html").read_text(encoding="utf-8")
+    assert not (out / "tables" / "treatments.parquet").exists()
 
 
 def test_a_folder_with_another_run_is_refused(

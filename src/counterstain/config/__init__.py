@@ -1,6 +1,7 @@
 """The schema of ``screen.toml``: its sections, and the whole file."""
 
 from counterstain.config.overlap import IMAGE_KINDS, OverlapConfig
+from counterstain.config.ranking import RankingConfig
 from counterstain.config.screen import ScreenConfig, read_config
 from counterstain.config.sections import (
     AttributionConfig,
@@ -32,6 +33,7 @@ __all__ = [
     "OracleConfig",
     "OverlapConfig",
     "QualityConfig",
+    "RankingConfig",
     "RunConfig",
     "ScreenConfig",
     "SplitConfig",

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 from counterstain.config.overlap import OverlapConfig
+from counterstain.config.ranking import RankingConfig
 from counterstain.config.sections import (
     AttributionConfig,
     AuditConfig,
@@ -44,6 +45,7 @@ class ScreenConfig(Section):
     counterfactual: CounterfactualConfig = CounterfactualConfig()
     attribution: AttributionConfig = AttributionConfig()
     audit: AuditConfig = AuditConfig()
+    ranking: RankingConfig = RankingConfig()
     overlap: OverlapConfig = OverlapConfig()
     run: RunConfig = RunConfig()
 
@@ -58,6 +60,7 @@ class ScreenConfig(Section):
                     f"`{where}` must be one of {list(self.images.channels)}; got {name!r}"
                 )
         self._overlap_known()
+        self._ranking_known()
         window, size = self.attribution.window, self.crops.size
         if window is not None and window > size and self.crops.kind != "fields":
             raise ValueError(
@@ -82,6 +85,14 @@ class ScreenConfig(Section):
             if name is not None and name not in self.classes:
                 raise ValueError(
                     f"`overlap.{key}` must be one of the classes {list(self.classes)}; got {name!r}"
+                )
+
+    def _ranking_known(self) -> None:
+        for key in ("diseased", "healthy"):
+            name = getattr(self.ranking, key)
+            if name is not None and name not in self.classes:
+                raise ValueError(
+                    f"`ranking.{key}` must be one of the classes {list(self.classes)}; got {name!r}"
                 )
 
     @property

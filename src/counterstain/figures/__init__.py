@@ -60,6 +60,12 @@ if TYPE_CHECKING:
         draw_overlap_treatments as draw_overlap_treatments,
     )
     from counterstain.figures.plate_map import draw_plate_map as draw_plate_map
+    from counterstain.figures.plate_values import draw_plate_values as draw_plate_values
+    from counterstain.figures.replicate_agreement import draw_replicates as draw_replicates
+    from counterstain.figures.rescue_doses import draw_rescue_doses as draw_rescue_doses
+    from counterstain.figures.rescue_plane import draw_rescue_plane as draw_rescue_plane
+    from counterstain.figures.rescue_volcano import draw_rescue_volcano as draw_rescue_volcano
+    from counterstain.figures.rescue_waterfall import draw_rescue_waterfall as draw_rescue_waterfall
     from counterstain.figures.separation import draw_class_scores as draw_class_scores
     from counterstain.figures.separation import draw_control_scores as draw_control_scores
     from counterstain.figures.strips import draw_counterfactual_strips as draw_counterfactual_strips
@@ -100,6 +106,12 @@ _LAZY = {
     "draw_readout_agreement": "overlap_readout",
     "draw_readout_histograms": "overlap_readout",
     "draw_reconstructions": "generated",
+    "draw_plate_values": "plate_values",
+    "draw_replicates": "replicate_agreement",
+    "draw_rescue_doses": "rescue_doses",
+    "draw_rescue_plane": "rescue_plane",
+    "draw_rescue_volcano": "rescue_volcano",
+    "draw_rescue_waterfall": "rescue_waterfall",
     "draw_samples": "generated",
     "draw_sanity_matrix": "audits",
     "save_figure": "style",
@@ -137,9 +149,15 @@ __all__ = [
     "draw_patch_histograms",
     "draw_patch_reconstructions",
     "draw_plate_map",
+    "draw_plate_values",
     "draw_readout_agreement",
     "draw_readout_histograms",
     "draw_reconstructions",
+    "draw_replicates",
+    "draw_rescue_doses",
+    "draw_rescue_plane",
+    "draw_rescue_volcano",
+    "draw_rescue_waterfall",
     "draw_samples",
     "draw_sanity_matrix",
     "save_figure",

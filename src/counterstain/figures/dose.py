@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from counterstain.figures.style import INK, PAGE_WIDTH_IN, styled
 
-__all__ = ["draw_dose_curves"]
+__all__ = ["dose_axis", "draw_dose_curves"]
 
 
 @styled
@@ -88,7 +88,7 @@ def _panel(
     if boundary is not None:
         axes.axhline(boundary, color=INK, lw=0.7, ls=(0, (4, 3)), label="boundary", zorder=0)
     dose, score = rows["dose"].to_numpy(float), rows["score"].to_numpy(float)
-    place, ticks, labels = _log_axis(dose)
+    place, ticks, labels = dose_axis(dose)
     axes.plot(place, score, "o", ms=4, mfc="white", mec="#33475b", mew=1, label="a well")
     means = pd.Series(score).groupby(place).mean()
     axes.plot(means.index, means, color="#33475b", lw=1.5, label="mean of a dose", zorder=1)
@@ -98,10 +98,30 @@ def _panel(
     axes.margins(y=0.08)
 
 
-def _log_axis(
+def dose_axis(
     dose: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], list[float], list[str]]:
-    """Place doses on a logarithmic axis with 0 one step left of the lowest; choose the ticks."""
+    """Place doses on a logarithmic axis with 0 one step left of the lowest; choose the ticks.
+
+    Parameters
+    ----------
+    dose : ndarray of float, shape (n,)
+        Doses, 0 or more.
+
+    Returns
+    -------
+    place : ndarray of float, shape (n,)
+        log10 of each dose; that of 0 lies left of the others.
+    ticks : list of float
+        Where ticks stand.
+    labels : list of str
+        What they say.
+
+    Examples
+    --------
+    >>> dose_axis(np.array([1.0, 10.0, 0.0]))
+    (array([ 0.,  1., -1.]), [-1.0, 0.0, 1.0], ['0', '1', '10'])
+    """
     positive = np.unique(dose[dose > 0])
     if positive.size == 0:
         return np.zeros_like(dose), [0.0], ["0"]

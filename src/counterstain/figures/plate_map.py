@@ -25,7 +25,15 @@ from counterstain.figures.style import (
 )
 from counterstain.plates.wells import plate_shape, row_name, well_position
 
-__all__ = ["EMPTY_WELL", "draw_plate_map", "draw_well", "frame_plate", "mark_well", "score_limit"]
+__all__ = [
+    "EMPTY_WELL",
+    "draw_plate_map",
+    "draw_well",
+    "frame_plate",
+    "mark_well",
+    "number_plate",
+    "score_limit",
+]
 
 EMPTY_WELL = "#eef0f2"
 """Colour of a well that has no value."""
@@ -111,19 +119,24 @@ def draw_plate_map(
 
 def frame_plate(axes: Axes, n_rows: int, n_columns: int) -> None:
     """Draw the empty places of a plate, rows lettered and columns numbered."""
+    number_plate(axes, n_rows, n_columns, step=2 if n_columns > 24 else 1)
+    axes.tick_params(labelsize=8 if n_columns <= 12 else 7)
+    for row in range(n_rows):
+        for column in range(n_columns):
+            axes.add_patch(_box(row, column, facecolor="none", edgecolor="#e1e5e9", lw=0.6))
+
+
+def number_plate(axes: Axes, n_rows: int, n_columns: int, *, step: int) -> None:
+    """Letter the rows and number the columns of a plate, every `step`-th of them."""
     axes.set_xlim(-0.6, n_columns - 0.4)
     axes.set_ylim(n_rows - 0.4, -0.6)
     axes.set_aspect("equal")
-    step = 2 if n_columns > 24 else 1
     columns, rows = range(0, n_columns, step), range(0, n_rows, step)
     axes.set_xticks(columns, labels=[str(i + 1) for i in columns])
     axes.set_yticks(rows, labels=[row_name(i) for i in rows])
     axes.xaxis.tick_top()
-    axes.tick_params(length=0, labelsize=8 if n_columns <= 12 else 7)
+    axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    for row in range(n_rows):
-        for column in range(n_columns):
-            axes.add_patch(_box(row, column, facecolor="none", edgecolor="#e1e5e9", lw=0.6))
 
 
 def _box(row: int, column: int, **look: object) -> FancyBboxPatch:

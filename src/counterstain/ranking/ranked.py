@@ -138,7 +138,7 @@ def rank_treatments(
 
     Notes
     -----
-    Simulated (`benchmarks/ranking.py`, 40 screens of four plates, heavy-tailed wells, drifts),
+    Simulated (`benchmarks/screens.py`, 40 screens of four plates, heavy-tailed wells, drifts),
     intervals of 95 % cover 95 % of rescues on the axis, and 82 % far off it, where rescue depends
     on which way counts as along. With six controls of a kind a plate, 48 latents and all
     replicates on one plate, one inactive treatment in eight is called off the axis.

@@ -77,20 +77,45 @@ def side_effect_rows(
     Returns
     -------
     DataFrame, a row per treatment
-        NaN for treatments of one well: nothing confirms what is off the axis there.
+        NaN for treatments of which no network sees two wells: nothing confirms what is off the axis
+        there.
     """
+    seen = [_seen(view, groups) for view in views]
     found, margin = (
         _mean_known(list(part))
-        for part in zip(*(_squares(view, rescue, groups) for view in views), strict=True)
+        for part in zip(
+            *(_squares(view, rescue, own) for view, own in zip(views, seen, strict=True)),
+            strict=True,
+        )
     )
     p_value = np.full(len(found), np.nan)
     rng = np.random.default_rng(seed)
-    for n in np.unique(groups.sizes[groups.sizes > 1]):
+    sizes = _compared(seen)
+    for n in np.unique(sizes[sizes > 1]):
         null = np.concatenate([_null(view, int(n), n_permutations, rng) for view in views])
-        chosen = np.flatnonzero((groups.sizes == n) & np.isfinite(found))
+        chosen = np.flatnonzero((sizes == n) & np.isfinite(found))
         if null.size and chosen.size:
             p_value[chosen] = share_above((found - margin)[chosen], null)
     return pd.DataFrame({"side_effect": np.sqrt(np.maximum(found, 0.0)), "side_effect_p": p_value})
+
+
+def _seen(view: ViewScores, groups: TreatmentGroups) -> TreatmentGroups:
+    """Return the wells of each treatment that a network may score."""
+    known = np.isfinite(view.off_axis[groups.rows]).all(axis=1)
+    if known.all():
+        return groups
+    sizes = np.bincount(groups.owner[known], minlength=len(groups.sizes))
+    return TreatmentGroups(groups.rows[known], np.concatenate([[0], np.cumsum(sizes)]))
+
+
+def _compared(seen: list[TreatmentGroups]) -> NDArray[np.intp]:
+    """Return with how many wells each treatment is judged: the fewest, of two or more, of a view.
+
+    Fewer wells scatter more, so that a null of the fewest errs on the safe side.
+    """
+    sizes = np.stack([groups.sizes for groups in seen])
+    fewest = np.where(sizes > 1, sizes, np.iinfo(sizes.dtype).max).min(axis=0)
+    return np.where((sizes > 1).any(axis=0), fewest, 0)
 
 
 def _squares(view: ViewScores, rescue: _Floats, groups: TreatmentGroups) -> tuple[_Floats, _Floats]:

@@ -105,7 +105,11 @@ def pair_product(vectors: NDArray[np.floating], noise: float) -> _Floats:
     weights = np.minimum((_FREEDOM + size) / (_FREEDOM + size * nearest / max(noise, 1e-300)), 1.0)
     pairs = weights[:, :, None] * weights[:, None, :]
     pairs[:, np.arange(n), np.arange(n)] = 0.0
-    return np.asarray((pairs * products).sum(axis=(1, 2)) / pairs.sum(axis=(1, 2)))
+    total = pairs.sum(axis=(1, 2))
+    # A single latent has nothing off its axis, no noise there, and so no weight either.
+    mean = np.zeros(len(total))
+    np.divide((pairs * products).sum(axis=(1, 2)), total, out=mean, where=total > 0)
+    return mean
 
 
 def group_treatments(

@@ -26,6 +26,7 @@ from counterstain.report.sections.overlap import overlap_chapter
 from counterstain.report.sections.overlap_answer import overlap_answer
 from counterstain.report.sections.overlap_learned import overlap_learned_chapter, was_learnt
 from counterstain.report.sections.plate import plate_chapter
+from counterstain.report.sections.ranking import ranking_chapter
 from counterstain.report.sections.run_chapter import run_chapter
 from counterstain.report.sections.separation import separation_chapter
 from counterstain.run_folder import RunFolder
@@ -90,6 +91,7 @@ def _chapters(data: RunData, book: FigureBook) -> list[Chapter]:
             boundary_chapter(data, book),
             attribution_chapter(data, book),
             audits_chapter(data, book),
+            ranking_chapter(data, book),
             doses_chapter(data, book),
             generated_chapter(data, book),
             faulty_chapter(data, book),

@@ -28,6 +28,8 @@ _PATHS = {
     "layout": ("table",),
     "overlap": ("labels_root", "readout", "weights"),
 }
+_READ_BY = {"ranking": ("rank", "report")}
+"""Sections that late stages alone read: where they change, nothing else has to be made anew."""
 _PACKAGES = ("counterstain", "numpy", "pandas", "scikit-image", "scikit-learn", "scipy", "timm",
              "torch", "zarr")  # fmt: skip
 
@@ -177,7 +179,8 @@ def open_run(screen: Screen, folder: RunFolder, *, resume: bool) -> RunRecord:
     folder : RunFolder
         Where it goes.
     resume : bool
-        Go on with a run that was stopped.
+        Go on with a run that was stopped. Where only ``[ranking]`` changed, or the run is older
+        than that section, the stages that read it are marked as not done.
 
     Raises
     ------
@@ -203,7 +206,29 @@ def open_run(screen: Screen, folder: RunFolder, *, resume: bool) -> RunRecord:
         )
     content = read_json(folder.run_json)
     _check_same(root, content, fresh)
+    _adopt(content, fresh)
     return RunRecord(folder, content)
+
+
+def _adopt(content: dict[str, Any], fresh: dict[str, Any]) -> None:
+    """Take over sections that no finished stage rests on, and forget the stages that read them."""
+    before, now = content["config"], fresh["config"]
+    for section, stages in _READ_BY.items():
+        if before.get(section) != now[section]:
+            for stage in stages:
+                content["stages"].pop(stage, None)
+    content["config"], content["config_digest"] = now, fresh["config_digest"]
+
+
+def _same_config(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether all that finished stages rest on is as it was.
+
+    A section that the run does not know was made up after it: nothing in the run rests on it.
+    """
+    before, now = old.get("config"), new["config"]
+    if not isinstance(before, dict):
+        return False
+    return all(before[name] == now.get(name) for name in before if name not in _READ_BY)
 
 
 def _check_same(root: Path, old: Any, new: dict[str, Any]) -> None:
@@ -212,11 +237,11 @@ def _check_same(root: Path, old: Any, new: dict[str, Any]) -> None:
             f"{root / 'run.json'} must be of format {RUN_FORMAT}: it was written by another "
             "version; make the run anew in another folder."
         )
-    for key, what, remedy in (
-        ("config_digest", "configuration", "undo the change in screen.toml"),
-        ("inputs", "images or plate map", "restore them"),
+    for same, what, remedy in (
+        (_same_config(old, new), "configuration", "undo the change in screen.toml"),
+        (old.get("inputs") == new["inputs"], "images or plate map", "restore them"),
     ):
-        if old.get(key) != new[key]:
+        if not same:
             raise RunFolderError(
                 f"--resume must find the run it left; {root} was made from another {what}: "
                 f"{remedy}, or run in another folder."

@@ -92,3 +92,11 @@ def test_p_values_of_inactive_treatments_are_not_too_small(draw_screen) -> None:
         ]
     )
     assert np.mean(p_values <= 0.05) <= 0.09
+
+
+def test_a_single_latent_has_nothing_off_its_axis(draw_screen) -> None:
+    treatments = {("full", 1.0): (1.0, 0.0), ("none", 1.0): (0.0, 0.0)}
+    profiles, wells = draw_screen(treatments, n_plates=2, copies=2)
+    table = rank_treatments(profiles[:, :1], wells, seed=0).treatments
+    assert (table["side_effect"] < 1e-3).all()
+    assert table["call"].tolist() == ["hit", "inactive"]

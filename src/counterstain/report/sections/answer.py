@@ -11,6 +11,7 @@ from counterstain.report.audit_data import withheld
 from counterstain.report.data import RunData
 from counterstain.report.figure_book import picture_uri
 from counterstain.report.numbers import as_estimate, count, decimal, plain_percent
+from counterstain.report.sections.ranking_words import healing
 from counterstain.report.sections.trust_panel import trust_panel
 from counterstain.report.sentences import (
     confirmed_rows,
@@ -54,6 +55,7 @@ def answer(data: RunData) -> dict[str, object]:
         "verdict": verdict(data),
         "difference": difference(data),
         "n_more": max(len(confirmed_rows(data)) - 1, 0),
+        "healing": healing(data),
         "trust": trust(data),
         "cards": _cards(data),
         "example": _example(data),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from ranking_profiles import ProfileScreen
+from screens_profiles import ProfileScreen
 from sklearn.metrics import roc_auc_score
 
 from counterstain.ranking import Ranking, fit_doses
@@ -20,7 +20,7 @@ _Floats = NDArray[np.float64]
 
 
 def judge(ranking: Ranking, screen: ProfileScreen) -> dict[str, Any]:
-    """Return counts and shares of one screen; see `ranking.py` for how they are summed."""
+    """Return counts and shares of one screen; see `screens.py` for how they are summed."""
     keys = {"Metadata_Compound": "compound", "Metadata_Concentration": "dose"}
     found = ranking.treatments.rename(columns=keys).merge(
         screen.truth.rename(columns={"rescue": "true"}), on=["compound", "dose"]
