@@ -60,6 +60,9 @@ if TYPE_CHECKING:
         standardised_difference as standardised_difference,
     )
     from counterstain.statistics.temperature import Temperature as Temperature
+    from counterstain.statistics.temperature import (
+        cross_fitted_temperatures as cross_fitted_temperatures,
+    )
     from counterstain.statistics.temperature import fit_temperature as fit_temperature
     from counterstain.statistics.threshold_roc import calls_by_threshold as calls_by_threshold
     from counterstain.statistics.threshold_roc import interaction_threshold as interaction_threshold
@@ -90,6 +93,7 @@ _LAZY = {
     "concordance": "agreement",
     "difference_by_well": "effects",
     "difference_p_value": "significance",
+    "cross_fitted_temperatures": "temperature",
     "dose_trend": "ordering",
     "expected_calibration_error": "reliability",
     "fit_dose_response": "dose_response",
@@ -137,6 +141,7 @@ __all__ = [
     "class_hierarchy",
     "classification_summary",
     "concordance",
+    "cross_fitted_temperatures",
     "difference_by_well",
     "difference_p_value",
     "dose_trend",

@@ -22,7 +22,7 @@ from scipy.special import log_softmax
 from counterstain.errors import InvalidInputError
 from counterstain.statistics.inputs import as_well_codes
 
-__all__ = ["Temperature", "fit_temperature"]
+__all__ = ["Temperature", "cross_fitted_temperatures", "fit_temperature"]
 
 _Floats = NDArray[np.float64]
 _LIMIT = math.log(20.0)
@@ -101,6 +101,55 @@ def fit_temperature(logits: ArrayLike, true: ArrayLike, wells: ArrayLike) -> Tem
     found = minimize_scalar(objective, bounds=(-_LIMIT, _LIMIT), method="bounded")
     best = float(found.x)
     return Temperature(math.exp(best), len(codes), n_wells, loss(0.0), loss(best))
+
+
+def cross_fitted_temperatures(
+    logits: ArrayLike, true: ArrayLike, wells: ArrayLike, folds: ArrayLike
+) -> dict[int, Temperature]:
+    """Fit the temperature of each fold on the held-out crops of all other folds.
+
+    Each crop's logits come from the network that did not see its well. The temperature of a fold's
+    network is fitted without the crops that this network will be judged on, so probabilities of
+    held-out crops stay honest and no well has to be given up for calibration.
+
+    Parameters
+    ----------
+    logits, true, wells
+        As for `fit_temperature`: out-of-fold logits of crops of wells in a class.
+    folds : array-like of int, shape (n,)
+        Fold that held each crop out.
+
+    Returns
+    -------
+    dict of int to Temperature
+        An entry a fold.
+
+    Raises
+    ------
+    InvalidInputError
+        If the input is not that of `fit_temperature`, or there is only one fold.
+
+    Examples
+    --------
+    >>> found = cross_fitted_temperatures(
+    ...     [[2.0, 0.0], [0.0, 2.0], [1.0, 0.0], [0.0, 1.0]], [0, 1, 1, 1], list("wxyz"),
+    ...     [0, 0, 1, 1])
+    >>> sorted(found), found[0].n_crops, found[0].value > found[1].value
+    ([0, 1], 2, True)
+    """
+    rows, index = _checked(logits, true)
+    fold, names = np.asarray(folds, np.int64), np.asarray(wells)
+    if fold.shape != index.shape or np.unique(fold).size < 2:
+        raise InvalidInputError(
+            f"`folds` must name the fold of each of the {index.size} crops, of two folds or more; "
+            f"got shape {fold.shape} and {np.unique(fold).size} fold(s): pass out-of-fold logits."
+        )
+    return {
+        int(number): fit_temperature(
+            rows[fold != number], index[fold != number], names[fold != number]
+        )
+        for number in np.unique(fold)
+    }
 
 
 def _log_loss(logits: _Floats, index: NDArray[np.int64], log_value: float) -> float:
