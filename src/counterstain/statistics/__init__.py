@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from counterstain.statistics.agreement import bland_altman as bland_altman
     from counterstain.statistics.agreement import concordance as concordance
     from counterstain.statistics.agreement import rank_correlation as rank_correlation
+    from counterstain.statistics.axis_comparison import AxisComparison as AxisComparison
+    from counterstain.statistics.axis_comparison import compare_axes as compare_axes
     from counterstain.statistics.calibration import calibrate as calibrate
     from counterstain.statistics.calibration import check_calibration as check_calibration
     from counterstain.statistics.calls import CallRules as CallRules
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
     from counterstain.statistics.wells import well_means as well_means
 
 _LAZY = {
+    "AxisComparison": "axis_comparison",
     "BlandAltman": "agreement",
     "CallRules": "calls",
     "ChanceTest": "chance",
@@ -90,10 +93,11 @@ _LAZY = {
     "check_calibration": "calibration",
     "class_hierarchy": "hierarchy",
     "classification_summary": "classification",
+    "compare_axes": "axis_comparison",
     "concordance": "agreement",
+    "cross_fitted_temperatures": "temperature",
     "difference_by_well": "effects",
     "difference_p_value": "significance",
-    "cross_fitted_temperatures": "temperature",
     "dose_trend": "ordering",
     "expected_calibration_error": "reliability",
     "fit_dose_response": "dose_response",
@@ -119,6 +123,7 @@ _LAZY = {
     "z_prime_matrix": "separation_matrix",
 }
 __all__ = [
+    "AxisComparison",
     "BlandAltman",
     "CallRules",
     "ChanceTest",
@@ -140,6 +145,7 @@ __all__ = [
     "check_calibration",
     "class_hierarchy",
     "classification_summary",
+    "compare_axes",
     "concordance",
     "cross_fitted_temperatures",
     "difference_by_well",
