@@ -72,7 +72,8 @@ def draw_z_prime_pairs(values: ArrayLike, class_names: Sequence[str]) -> Figure:
             ink = ink_on(_MAP((clipped[row, column] + 1) / 2)) if known else GREY
             axes.text(column, row, text, ha="center", va="center", color=ink, size=7)
     axes.set_xticks(range(k), labels=list(class_names))
-    if k > 3:
+    # Names of more than a few letters meet where cells are narrow.
+    if k > 3 or max(len(name) for name in class_names) > 8:
         axes.tick_params(axis="x", labelrotation=45)
         for tick in axes.get_xticklabels():
             tick.set(ha="right", rotation_mode="anchor")

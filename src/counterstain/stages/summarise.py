@@ -15,6 +15,7 @@ from counterstain.run_folder import RunFolder
 from counterstain.stages.many_classes import calibration_of, hierarchy_of, pairs_of
 from counterstain.stages.record import RunRecord
 from counterstain.stages.rows import class_index, group_wells, metadata_columns
+from counterstain.stages.three_way import axes_of
 from counterstain.statistics import (
     classification_summary,
     dose_trend,
@@ -174,6 +175,7 @@ def summarise_scores(
             "nothing_reason": chance["reason"] if chance["at_chance"] else "",
             "dose": _doses(wells, config),
         }
+        metrics["axes"] = axes_of(folder, config)
     metrics["hierarchy"] = hierarchy_of(metrics["confusion"], config)
     metrics["calibration"]["temperatures"] = _temperatures(folder)
     metrics["quality"] = _quality(fields)

@@ -111,8 +111,8 @@ def compare_axes(
     Returns
     -------
     AxisComparison
-        Profiles are measured in units of the wells' own spread within classes (shrunk covariance of
-        Ledoit and Wolf). Undefined, with a warning, where a way is no longer than its noise.
+        Latents are measured in units of the wells' own spread within classes. Undefined, with a
+        warning, where a way is no longer than its noise.
 
     Raises
     ------
@@ -121,8 +121,7 @@ def compare_axes(
 
     References
     ----------
-    Shrinkage: Ledoit & Wolf 2004, doi:10.1016/S0047-259X(03)00096-4. Unbiased products of means as
-    in Chen & Qin 2010, doi:10.1214/09-AOS716.
+    Unbiased products of means as in Chen & Qin 2010, doi:10.1214/09-AOS716.
 
     Examples
     --------

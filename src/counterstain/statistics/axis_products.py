@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterstain.statistics.resampling import draw_counts
-from counterstain.statistics.shrinkage import CovarianceSums, inverse_root
 
 __all__ = ["AxisWells", "cosine_of", "degrees_of"]
 
 _Floats = NDArray[np.float64]
 _START, _FIRST, _SECOND = range(3)
+_PRIOR_FREEDOM = 10.0
 
 
 def cosine_of(first: _Floats, second: _Floats, inner: _Floats) -> _Floats:
@@ -43,9 +43,21 @@ def degrees_of(cosine: float) -> float:
     return math.degrees(math.acos(min(1.0, max(-1.0, cosine)))) if cosine == cosine else math.nan
 
 
+def _weights(squares: _Floats, freedom: int) -> _Floats:
+    """Return one over the variance of each latent, drawn towards that of all; 0 without spread.
+
+    Few wells give some latents a small spread by chance, and would count these most.
+    """
+    squares = np.maximum(squares, 0.0)
+    usual = squares.mean(axis=-1, keepdims=True)
+    drawn = squares + _PRIOR_FREEDOM * usual / max(freedom, 1)
+    known = (squares > 0) & (drawn > 0)
+    return np.divide(freedom + _PRIOR_FREEDOM, drawn, out=np.zeros_like(drawn), where=known)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class AxisWells:
-    """Whitened profiles of wells of three classes, in one or several spaces.
+    """Scaled profiles of wells of three classes, in one or several spaces.
 
     Parameters
     ----------
@@ -66,23 +78,29 @@ class AxisWells:
     def of(
         cls, profiles: _Floats, classes: NDArray[np.int64], spaces: NDArray[np.int64]
     ) -> AxisWells:
-        """Whiten profiles within each space, and measure how far its means are off."""
-        white = np.empty_like(profiles)
+        """Scale latents within each space by their spread, and measure how far its means are off.
+
+        A full covariance is not undone: fitted to fewer wells than latents it makes their own
+        noise look small, and the ways longer than they are.
+        """
+        scaled = np.empty_like(profiles)
         noise = np.zeros((int(spaces.max()) + 1, 3))
         for space in range(len(noise)):
             rows = np.flatnonzero(spaces == space)
+            index = classes[rows]
             residuals = profiles[rows].copy()
+            sizes = np.bincount(index, minlength=3)
             for k in range(3):
-                members = classes[rows] == k
-                residuals[members] -= residuals[members].mean(axis=0)
-            covariance, _ = CovarianceSums.of(residuals, lost=3.0).shrunk()
-            whitener = inverse_root(covariance)
-            white[rows] = profiles[rows] @ whitener
-            squares = ((residuals @ whitener) ** 2).sum(axis=1)
+                residuals[index == k] -= residuals[index == k].mean(axis=0)
+            squares = residuals**2
+            total, freedom = squares.sum(axis=0), len(rows) - 3
+            scaled[rows] = profiles[rows] * np.sqrt(_weights(total, freedom))
+            # Each well is measured on a scale that was made without it.
+            share = (sizes / (sizes - 1))[index][:, None]
+            own = (squares * _weights(total - squares * share, freedom - 1)).sum(axis=1)
             for k in range(3):
-                own = squares[classes[rows] == k]
-                noise[space, k] = own.sum() / (own.size - 1) / own.size
-        return cls(white, classes, spaces, noise)
+                noise[space, k] = own[index == k].sum() / (sizes[k] - 1) / sizes[k]
+        return cls(scaled, classes, spaces, noise)
 
     @property
     def count(self) -> int:

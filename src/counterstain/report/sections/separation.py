@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,7 @@ def separation_chapter(data: RunData, book: FigureBook) -> Chapter:
         "figures": [f for draw in _FIGURES if (f := draw(data, book)) is not None],
         "separation": _separation(data),
         "per_class": _per_class(data),
+        **_axes(data),
         "problems": [data.missing[k] for k in ("metrics", "scores", "wells") if k in data.missing],
     }
     return Chapter("classes", title, nav, content)
@@ -203,6 +205,44 @@ def _chance_row(data: RunData) -> list[tuple[str, ...]]:
     if p_value.is_defined:
         meaning += f"; permuted wells reach it with p = {p_value.value:.2g}"
     return [(name, interval(score), wells, meaning)]
+
+
+def _axes(data: RunData) -> dict[str, Any]:
+    """Return the two ways of a three-way screen, with what noise alone makes beside them."""
+    found = data.metrics.get("axes")
+    if not isinstance(found, Mapping):
+        return {"axes": None}
+    start, first, second = found["classes"]
+    if "angle" not in found:
+        sentence = f"The ways {start} → {first} and {start} → {second} were not compared."
+        rows = [("not compared", "–", "–", str(found.get("reason", "")))]
+    else:
+        sentence = str(found["sentence"])
+        rows = [
+            (name, interval(as_estimate(found[key])), count(as_estimate(found[key]).n_wells), text)
+            for key, name, text in (
+                (
+                    "angle",
+                    "angle, °",
+                    "freed of noise; 0 undoes the disease, 90 does something else",
+                ),
+                (
+                    "halves_angle",
+                    "the same on halves, °",
+                    f"{first} on one half, {second} on the other",
+                ),
+                (
+                    "same_axis_angle",
+                    "noise alone, °",
+                    f"{first} on both halves: the null of the row above",
+                ),
+                ("undone", "share undone", f"along the way to {first}, as a share of it"),
+                ("elsewhere", "share elsewhere", "across that way, likewise"),
+            )
+        ]
+    header = ("measure", "value [95 % interval]", "wells", "meaning")
+    caption = f"The ways {start} → {first} and {start} → {second} in latent space, by well"
+    return {"axes": Table(caption, header, rows, frozenset({1, 2})), "axes_sentence": sentence}
 
 
 def _per_class(data: RunData) -> Table | None:
