@@ -119,6 +119,23 @@ def test_scores_are_calibrated_by_the_temperature_in_the_recipe(tmp_path: Path) 
         np.testing.assert_allclose(own["prob_middle"], expected, atol=1e-9)
 
 
+def test_a_class_of_one_well_is_marked_and_the_rest_goes_on(tmp_path: Path) -> None:
+    screen = fabricate(tmp_path / "plate")
+    table = pd.read_csv(tmp_path / "plate" / "map.csv")
+    table.loc[
+        (table["Metadata_G"] == "middle") & (table["Metadata_Well"] != "B01"), "Metadata_G"
+    ] = ""
+    table.to_csv(tmp_path / "plate" / "map.csv", index=False)
+    metrics = run(screen, tmp_path / "RUN")
+    record = json.loads((tmp_path / "RUN" / "run.json").read_text(encoding="utf-8"))
+    assert any("'middle' is in one value of Metadata_Well" in note for note in record["notes"])
+    assert metrics["n_wells"] == {"low": 4, "middle": 1, "high": 4}
+    assert metrics["z_prime_pairs"][0][1]["value"] is None
+    assert "middle has 1" in metrics["z_prime_pairs"][0][1]["reason"]
+    assert metrics["z_prime_pairs"][0][2]["value"] is not None
+    assert "middle has" in metrics["axes"]["reason"]
+
+
 def test_calibration_can_be_left_out(tmp_path: Path) -> None:
     screen = fabricate(tmp_path / "plate", classes=2, model=COMPACT + "\ncalibrate = false")
     metrics = run(screen, tmp_path / "RUN")

@@ -64,7 +64,7 @@ def draw_class_tree(
         )
     order = leaves_list(tree)
     table = table[np.ix_(order, order)]
-    names = [class_names[leaf] for leaf in order]
+    names = [class_names[int(leaf)] for leaf in order]
     by_row = _share(table, table.sum(axis=1, keepdims=True))
     by_column = _share(table, table.sum(axis=0, keepdims=True))
     longest = max(len(name) for name in names)

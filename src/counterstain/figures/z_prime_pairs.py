@@ -83,5 +83,5 @@ def draw_z_prime_pairs(values: ArrayLike, class_names: Sequence[str]) -> Figure:
     bar = figure.colorbar(image, ax=axes, shrink=0.8, ticks=[-1, 0, 0.5, 1], pad=0.03)
     bar.ax.set_yticklabels(["≤ −1", "0", "0.5", "1"])
     bar.set_label("Z′ by well")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     return figure

@@ -71,8 +71,10 @@ class CompactClassifier(BackboneClassifier):
     def __init__(self, arguments: Mapping[str, Any]) -> None:
         Classifier.__init__(self, arguments)
         width = int(arguments.get("hidden") or _USUAL_WIDTH)
+        # timm says the block is an instance; it is the class.
+        block: Any = BasicBlock
         model = ResNet(
-            BasicBlock,
+            block,
             (1, 1, 1, 1),
             num_classes=self.n_classes,
             in_chans=2 * self.channels,

@@ -52,7 +52,8 @@ def _weights(squares: _Floats, freedom: int) -> _Floats:
     usual = squares.mean(axis=-1, keepdims=True)
     drawn = squares + _PRIOR_FREEDOM * usual / max(freedom, 1)
     known = (squares > 0) & (drawn > 0)
-    return np.divide(freedom + _PRIOR_FREEDOM, drawn, out=np.zeros_like(drawn), where=known)
+    weights = np.divide(freedom + _PRIOR_FREEDOM, drawn, out=np.zeros_like(drawn), where=known)
+    return np.asarray(weights, np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
