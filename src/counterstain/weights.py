@@ -17,7 +17,7 @@ from torch import nn
 from counterstain.errors import InvalidInputError, MissingFileError
 from counterstain.files import atomic_path, digest, read_json, write_json
 
-__all__ = ["load_weights", "read_recipe", "write_weights"]
+__all__ = ["load_weights", "read_recipe", "rewrite_recipe", "write_weights"]
 
 _Network = TypeVar("_Network", bound=nn.Module)
 
@@ -64,6 +64,30 @@ def write_weights(network: nn.Module, path: Path, recipe: dict[str, Any]) -> Non
     # Through JSON once, so that the digest is that of what a reader will see.
     content = json.loads(json.dumps(recipe | {"weights_sha256": digest(weights)}))
     write_json(file, content | {"recipe_sha256": _recipe_digest(content)})
+
+
+def rewrite_recipe(path: Path, recipe: dict[str, Any]) -> None:
+    """Write a recipe anew beside weights that stay as they are.
+
+    Parameters
+    ----------
+    path : Path
+        Name with or without ending.
+    recipe : dict
+        As from `read_recipe`, changed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "net"
+    >>> write_weights(nn.Linear(2, 1), path, {"format": 1, "inputs": 2})
+    >>> rewrite_recipe(path, read_recipe(path, what="a network", known={(1, None)}) | {"note": "x"})
+    >>> read_recipe(path, what="a network", known={(1, None)})["note"]
+    'x'
+    """
+    rest = {key: value for key, value in recipe.items() if key != "recipe_sha256"}
+    content = json.loads(json.dumps(rest))
+    write_json(_paths(Path(path))[1], content | {"recipe_sha256": _recipe_digest(content)})
 
 
 def read_recipe(

@@ -19,6 +19,10 @@ pretrained = false
 steps = 12
 minibatch = 16
 learning_rate = 5e-4"""
+COMPACT = """network = "compact"
+hidden = 8
+steps = 40
+minibatch = 16"""
 LEVELS = {"low": 0.5, "middle": 1.5, "high": 4.0}
 
 
@@ -86,6 +90,59 @@ def test_three_classes_with_counterfactuals_between_all_of_them(tmp_path: Path) 
     columns = [f"prob_{name}" for name in LEVELS]
     np.testing.assert_allclose(scores[columns].sum(axis=1), 1, atol=1e-9)
     assert {f"logit_{name}" for name in LEVELS} <= set(scores.columns)
+    assert len(metrics["calibration"]["temperatures"]) == 2
+    assert metrics["calibration"]["expected_calibration_error"]["n_wells"] == 12
+    assert set(metrics["hierarchy"]["order"]) == set(LEVELS)
+    assert metrics["z_prime_pairs"][0][2]["value"] == metrics["z_prime_pairs"][2][0]["value"]
+    assert metrics["axes"]["classes"] == list(LEVELS)
+    assert metrics["axes"]["verdict"] in {"along", "elsewhere", "undecided", "undefined"}
+    page = (tmp_path / "RUN" / "report" / "index.html").read_text(encoding="utf-8")
+    for figure in ("class_tree", "z_prime_pairs", "reliability"):
+        assert (tmp_path / "RUN" / "figures" / f"{figure}.png").is_file()
+    assert "noise alone" in page
+
+
+def test_scores_are_calibrated_by_the_temperature_in_the_recipe(tmp_path: Path) -> None:
+    screen = fabricate(tmp_path / "plate", classes=2, model=COMPACT)
+    metrics = run(screen, tmp_path / "RUN")
+    assert metrics["accuracy"]["well"]["value"] >= 0.75
+    assert metrics["training"]["network"] == "compact"
+    scores = pd.read_parquet(tmp_path / "RUN" / "tables" / "scores.parquet")
+    for fold in (0, 1):
+        recipe = json.loads((tmp_path / "RUN" / "models" / f"fold_{fold}.json").read_text())
+        found = recipe["metadata"]["temperature"]
+        assert found["value"] == metrics["calibration"]["temperatures"][fold]
+        # Two folds: the temperature of one is fitted on the crops of the other.
+        assert found["n_crops"] == ((scores["fold"] == 1 - fold) & scores["usable"]).sum()
+        own = scores[scores["fold"] == fold]
+        expected = 1 / (1 + np.exp(-own["logit"] / found["value"]))
+        np.testing.assert_allclose(own["prob_middle"], expected, atol=1e-9)
+
+
+def test_a_class_of_one_well_is_marked_and_the_rest_goes_on(tmp_path: Path) -> None:
+    screen = fabricate(tmp_path / "plate")
+    table = pd.read_csv(tmp_path / "plate" / "map.csv")
+    table.loc[
+        (table["Metadata_G"] == "middle") & (table["Metadata_Well"] != "B01"), "Metadata_G"
+    ] = ""
+    table.to_csv(tmp_path / "plate" / "map.csv", index=False)
+    metrics = run(screen, tmp_path / "RUN")
+    record = json.loads((tmp_path / "RUN" / "run.json").read_text(encoding="utf-8"))
+    assert any("'middle' is in one value of Metadata_Well" in note for note in record["notes"])
+    assert metrics["n_wells"] == {"low": 4, "middle": 1, "high": 4}
+    assert metrics["z_prime_pairs"][0][1]["value"] is None
+    assert "middle has 1" in metrics["z_prime_pairs"][0][1]["reason"]
+    assert metrics["z_prime_pairs"][0][2]["value"] is not None
+    assert "middle has" in metrics["axes"]["reason"]
+
+
+def test_calibration_can_be_left_out(tmp_path: Path) -> None:
+    screen = fabricate(tmp_path / "plate", classes=2, model=COMPACT + "\ncalibrate = false")
+    metrics = run(screen, tmp_path / "RUN")
+    assert metrics["calibration"]["temperatures"] == [None, None]
+    scores = pd.read_parquet(tmp_path / "RUN" / "tables" / "scores.parquet")
+    expected = 1 / (1 + np.exp(-scores["logit"]))
+    np.testing.assert_allclose(scores["prob_middle"], expected, atol=1e-9)
 
 
 def test_two_plates_are_held_out_as_plates(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from counterstain.config import ScreenConfig
+from counterstain.config import ScreenConfig, read_config
 from counterstain.plates.conventions import READY_MADE, compile_pattern
 from counterstain.run_folder import OVERLAP_TABLES, TABLES
 
@@ -114,3 +114,8 @@ def test_every_table_of_a_run_has_its_chapter() -> None:
         *TABLES,
         *OVERLAP_TABLES,
     }
+
+
+@pytest.mark.parametrize("name", ["bbbc013", "three_way"])
+def test_examples_of_screens_are_valid(name: str) -> None:
+    assert len(read_config(DOCS.parent / "examples" / f"{name}.toml").classes) >= 2

@@ -149,7 +149,7 @@ class SplitConfig(Section):
 class ModelConfig(Section):
     """The network and its training."""
 
-    network: Literal["coupling", "iresnet50", "autoencoder", "resnext50"] = "coupling"
+    network: Literal["coupling", "iresnet50", "autoencoder", "resnext50", "compact"] = "coupling"
     hidden: int | None = Field(default=None, ge=4)
     blocks: int | None = Field(default=None, ge=1)
     lipschitz: float | None = Field(default=None, gt=0, le=0.95)
@@ -163,6 +163,10 @@ class ModelConfig(Section):
     class_weight: float | None = Field(default=None, ge=0)
     """Weight of the cross-entropy beside one bit per dimension (invertible networks)."""
     label_smoothing: float | None = Field(default=None, ge=0, lt=1)
+    balance: float | None = Field(default=None, ge=0, le=1)
+    """1 draws every class as often as any other, 0 as often as it has crops."""
+    affine_jitter: float | None = Field(default=None, ge=0, le=1)
+    """Crops are turned by any angle, and their size varies by this much, as a natural logarithm."""
     gain_jitter: float = Field(default=0.2, ge=0, le=2)
     """Staining differs from well to well: in training each channel's gain varies by this much, as a
     natural logarithm. More where the readout is a ratio, 0 where absolute intensity is trusted."""
@@ -170,6 +174,9 @@ class ModelConfig(Section):
     """Likewise the background, as a share of the range of the negative controls."""
     symmetries: int = Field(default=4, ge=1, le=8)
     """Scores are averaged over so many turns and mirror images of each crop."""
+    calibrate: bool = True
+    """Divide logits by a temperature fitted on wells the network did not see, so that
+    probabilities mean what they say."""
 
 
 class OracleConfig(Section):

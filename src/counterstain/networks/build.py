@@ -10,6 +10,7 @@ from counterstain.errors import InvalidInputError
 from counterstain.networks.autoencoder import AutoencoderNetwork
 from counterstain.networks.backbone import BACKBONES, BackboneClassifier
 from counterstain.networks.base import Classifier
+from counterstain.networks.compact import CompactClassifier
 from counterstain.networks.coupling import CouplingNetwork
 from counterstain.networks.iresnet import InvertibleResNet
 
@@ -20,6 +21,7 @@ _KINDS: dict[str, Callable[[Mapping[str, Any]], Classifier]] = {
     "iresnet50": InvertibleResNet,
     "autoencoder": AutoencoderNetwork,
     **dict.fromkeys(BACKBONES, BackboneClassifier),
+    "compact": CompactClassifier,
 }
 
 
@@ -29,7 +31,7 @@ def network_names() -> tuple[str, ...]:
     Examples
     --------
     >>> network_names()
-    ('coupling', 'iresnet50', 'autoencoder', 'resnext50')
+    ('coupling', 'iresnet50', 'autoencoder', 'resnext50', 'compact')
     """
     return tuple(_KINDS)
 

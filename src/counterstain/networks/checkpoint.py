@@ -8,9 +8,9 @@ from typing import Any
 
 from counterstain.networks.base import Classifier
 from counterstain.networks.build import build_network
-from counterstain.weights import load_weights, read_recipe, write_weights
+from counterstain.weights import load_weights, read_recipe, rewrite_recipe, write_weights
 
-__all__ = ["FORMAT", "load_network", "save_network"]
+__all__ = ["FORMAT", "load_network", "note_in_recipe", "save_network"]
 
 FORMAT = 2
 
@@ -29,6 +29,25 @@ def save_network(network: Classifier, path: Path, metadata: dict[str, Any] | Non
     """
     recipe = {"format": FORMAT, "arguments": network.arguments, "metadata": metadata or {}}
     write_weights(network, path, recipe)
+
+
+def note_in_recipe(path: Path, facts: dict[str, Any]) -> None:
+    """Add facts to the metadata of a saved network, whose weights stay as they are.
+
+    Parameters
+    ----------
+    path : Path
+        Name with or without ending.
+    facts : dict
+        JSON-ready entries; those of the same name are replaced.
+
+    Raises
+    ------
+    MissingFileError, InvalidInputError
+        As for `load_network`.
+    """
+    content = read_recipe(path, what="a saved network", known={(FORMAT, None)})
+    rewrite_recipe(path, content | {"metadata": content["metadata"] | facts})
 
 
 def load_network(

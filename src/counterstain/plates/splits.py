@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from counterstain.errors import InvalidInputError
 
-__all__ = ["assign_folds", "choose_group"]
+__all__ = ["assign_folds", "choose_group", "single_group_classes"]
 
 _ATTEMPTS = 50
 # From the coarsest on: what is shared within a donor or a plate must not leak into the score.
@@ -57,6 +57,7 @@ def assign_folds(
     seed: int,
     *,
     usable: pd.Series[bool] | None = None,
+    single: bool = False,
 ) -> tuple[pd.Series[int], int]:
     """Deal groups of wells into folds, so that each fold holds every class in like parts.
 
@@ -77,6 +78,9 @@ def assign_folds(
         Makes the choice repeat.
     usable : Series of bool, optional
         Wells that can be trained on; the others get a fold, but do not count. All where not given.
+    single : bool
+        Let classes of one group pass where two classes or more have several. Their wells are
+        scored by a network that never saw the class; see `single_group_classes`.
 
     Returns
     -------
@@ -102,24 +106,50 @@ def assign_folds(
     fold = pd.Series(-1, index=wells.index, dtype=np.int64, name="fold")
     classed = wells[wells["class_name"] != ""]
     names = _group_names(classed, group)
-    weight = (pd.Series(True, wells.index) if usable is None else usable)[classed.index]
-    counts = (
-        weight.astype(np.int64)
-        .groupby([names.rename("group"), classed["class_name"]])
-        .sum()
-        .unstack(fill_value=0)
-        .sort_index()
-    )
-    n_folds = _possible_folds(counts, group, folds)
+    counts = _counts(classed, names, usable)
+    groups = (counts > 0).sum()
+    lonely = groups == 1 if single and (groups >= 2).sum() >= 2 else groups < 0
+    n_folds = _possible_folds(counts.loc[:, ~lonely], group, folds)
     rng = np.random.default_rng(seed)
     for _ in range(_ATTEMPTS):
         dealt = _deal(counts.to_numpy(), n_folds, rng)
-        if _every_class_trains(counts.to_numpy(), dealt, n_folds):
+        if _every_class_trains(counts.loc[:, ~lonely].to_numpy(), dealt, n_folds):
             fold[classed.index] = names.map(dict(zip(counts.index, dealt, strict=True)))
             return fold, n_folds
     raise InvalidInputError(
         f"`split.group` = {group!r}: no split into {n_folds} folds leaves every class in every "
         "training set: use fewer folds, or group by another column."
+    )
+
+
+def single_group_classes(
+    wells: pd.DataFrame, group: str, usable: pd.Series[bool] | None = None
+) -> dict[str, str]:
+    """Return classes of one group only, and that group: held out, nothing is left to train on.
+
+    Examples
+    --------
+    >>> wells = pd.DataFrame({"Metadata_Plate": list("PQPQP"), "class_name": list("aabbc")})
+    >>> single_group_classes(wells, "Metadata_Plate")
+    {'c': 'P'}
+    """
+    classed = wells[wells["class_name"] != ""]
+    counts = _counts(classed, _group_names(classed, group), usable)
+    found = (counts > 0).sum()
+    return {str(name): str(counts[name].idxmax()) for name in found.index[found == 1]}
+
+
+def _counts(
+    classed: pd.DataFrame, names: pd.Series[str], usable: pd.Series[bool] | None
+) -> pd.DataFrame:
+    """Count the usable wells of each group (rows) and class (columns)."""
+    weight = pd.Series(True, classed.index) if usable is None else usable[classed.index]
+    return (
+        weight.astype(np.int64)
+        .groupby([names.rename("group"), classed["class_name"]])
+        .sum()
+        .unstack(fill_value=0)
+        .sort_index()
     )
 
 

@@ -23,7 +23,7 @@ from counterstain.plates.field_work import work_fields
 from counterstain.plates.plate_scale import PlateCounts, table_records
 from counterstain.plates.quality import flag_faulty
 from counterstain.plates.scaling import PixelScaling
-from counterstain.plates.splits import assign_folds, choose_group
+from counterstain.plates.splits import assign_folds, choose_group, single_group_classes
 from counterstain.plates.store import CropWriter
 from counterstain.run_folder import RunFolder
 
@@ -69,7 +69,9 @@ def write_crops(
         writing = _Writing(screen, CropWriter(path, shape, dtype))
         writing.run(progress)
         fields = writing.field_table()
-        folds, n_folds = _folds(screen, _has_usable(screen, fields), fields)
+        usable = _has_usable(screen, fields)
+        folds, n_folds = _folds(screen, usable, fields)
+        writing.note_single_groups(usable)
         writing.close(n_folds, shape)
         with (
             atomic_path(folder.table("fields")) as fields_path,
@@ -130,7 +132,9 @@ def _folds(
         raise InvalidInputError(problems)
     config = screen.config
     group = choose_group(wells, config.split.group)
-    fold, n_folds = assign_folds(wells, group, config.split.folds, config.run.seed, usable=usable)
+    fold, n_folds = assign_folds(
+        wells, group, config.split.folds, config.run.seed, usable=usable, single=True
+    )
     return wells[_KEY].assign(fold=fold), n_folds
 
 
@@ -186,6 +190,16 @@ class _Writing:
         """Return the table of all fields."""
         fields = pd.concat(self._fields).drop(columns=["is_control", "readable", "problem"])
         return fields.reset_index(drop=True)
+
+    def note_single_groups(self, usable: pd.Series[bool]) -> None:
+        """Note the classes that a fold's network has never seen."""
+        wells = self._screen.wells
+        group = choose_group(wells, self._screen.config.split.group)
+        self._notes += [
+            f"Class {name!r} is in one value of {group} only ({value}): its crops are scored by a "
+            "network that never saw the class, so its recall says nothing; add wells."
+            for name, value in single_group_classes(wells, group, usable).items()
+        ]
 
     def close(self, n_folds: int, shape: tuple[int, int, int]) -> None:
         """Finish the store."""

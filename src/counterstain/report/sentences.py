@@ -249,6 +249,7 @@ def _network_name(network: str) -> str:
         "iresnet50": "residual network of 16 invertible blocks (all latents kept)",
         "autoencoder": "convolutional autoencoder with a linear head and a trained edit",
         "resnext50": "ResNeXt50 classifier",
+        "compact": "compact residual classifier",
     }
     return names.get(network, f"{network} network")
 

@@ -12,11 +12,12 @@ from scipy.special import log_softmax, softmax
 
 from counterstain.config import ScreenConfig
 from counterstain.files import atomic_path
-from counterstain.networks.checkpoint import load_network
+from counterstain.networks.checkpoint import load_network, note_in_recipe
 from counterstain.plates.store import CropStore
 from counterstain.run_folder import RunFolder
 from counterstain.stages.progress import Listener
 from counterstain.stages.rows import class_index, group_wells
+from counterstain.statistics import Temperature, cross_fitted_temperatures
 from counterstain.training.device import choose_machine
 from counterstain.training.folds import CropScores, score_crops
 
@@ -72,7 +73,8 @@ def score_plate(
 ) -> None:
     """Score all crops; wells in no class get the mean of all networks, none of which saw them.
 
-    Writes ``tables/scores.parquet`` and ``profiles.h5ad``.
+    Writes ``tables/scores.parquet`` and ``profiles.h5ad``, and notes the temperature of each
+    network in its recipe.
     """
     usable = crops["usable"].to_numpy(bool)
     codes, well_rows = group_wells(crops[usable])
@@ -80,26 +82,69 @@ def score_plate(
     wells = np.full(len(crops), len(well_rows), np.int64)
     wells[usable] = codes
     folds = sorted(int(fold) for fold in crops["fold"].unique() if fold >= 0)
-    total = np.zeros((len(crops), len(config.classes)))
-    times = np.zeros((len(crops), 1))
-    profiles = {}
+    parts = {
+        fold: _score_fold(folder, config, crops, wells, len(well_rows), store, fold, listener)
+        for fold in folds
+    }
+    temperatures = _temperatures(config, crops, wells, parts)
     for fold in folds:
-        unseen = _score_fold(folder, config, crops, wells, len(well_rows), store, fold, listener)
-        total[unseen.rows] += unseen.scores.logits
-        times[unseen.rows] += 1
-        profiles[fold] = unseen.scores.profiles[: len(well_rows)]
-    table = _scores_table(crops, total / times, config.class_names)
+        found = temperatures.get(fold)
+        note_in_recipe(
+            folder.models / f"fold_{fold}", {"temperature": found.to_json() if found else None}
+        )
+    scale = {fold: found.value for fold, found in temperatures.items()}
+    table = _scores_table(
+        crops,
+        _mean_logits(len(crops), parts, dict.fromkeys(folds, 1.0)),
+        _mean_logits(len(crops), parts, dict.fromkeys(folds, 1.0) | scale),
+        config.class_names,
+    )
+    profiles = {fold: part.scores.profiles[: len(well_rows)] for fold, part in parts.items()}
     with atomic_path(folder.table("scores")) as temporary:
         table.to_parquet(temporary, index=False)
     _write_profiles(folder, profiles, well_rows)
 
 
+def _mean_logits(
+    count: int, parts: dict[int, _Unseen], scale: dict[int, float]
+) -> NDArray[np.float64]:
+    """Return the logits of every crop, each network's over its scale: (n, K)."""
+    n_classes = next(iter(parts.values())).scores.logits.shape[1]
+    total, times = np.zeros((count, n_classes)), np.zeros((count, 1))
+    for fold, part in parts.items():
+        total[part.rows] += part.scores.logits / scale[fold]
+        times[part.rows] += 1
+    return total / times
+
+
+def _temperatures(
+    config: ScreenConfig,
+    crops: pd.DataFrame,
+    wells: NDArray[np.int64],
+    parts: dict[int, _Unseen],
+) -> dict[int, Temperature]:
+    """Fit the temperature of each network on the usable held-out crops of all other folds."""
+    if not config.model.calibrate:
+        return {}
+    logits = _mean_logits(len(crops), parts, dict.fromkeys(parts, 1.0))
+    index = class_index(crops, config.class_names)
+    fold = crops["fold"].to_numpy(np.int64)
+    known = crops["usable"].to_numpy(bool) & (index >= 0) & (fold >= 0)
+    if np.unique(fold[known]).size < 2:
+        return {}
+    return cross_fitted_temperatures(logits[known], index[known], wells[known], fold[known])
+
+
 def _scores_table(
-    crops: pd.DataFrame, logits: NDArray[np.float64], names: tuple[str, ...]
+    crops: pd.DataFrame,
+    logits: NDArray[np.float64],
+    calibrated: NDArray[np.float64],
+    names: tuple[str, ...],
 ) -> pd.DataFrame:
+    """Return the rows of crops: probabilities are calibrated, logits are the networks' own."""
     columns = ["crop", "field", "Metadata_Plate", "Metadata_Well", "class_name", "fold", "usable"]
     table = crops[columns].copy()
-    probabilities = softmax(logits, axis=1)
+    probabilities = softmax(calibrated, axis=1)
     for position, name in enumerate(names):
         table[f"prob_{name}"] = probabilities[:, position]
     if len(names) == 2:
@@ -110,7 +155,7 @@ def _scores_table(
             others = np.delete(log_probabilities, position, axis=1)
             rest = np.logaddexp.reduce(others, axis=1)
             table[f"logit_{name}"] = log_probabilities[:, position] - rest
-    called = logits.argmax(1)
+    called = calibrated.argmax(1)
     table["predicted"] = np.array(names, object)[called]
     right = pd.array(called == class_index(table, names), dtype="boolean")
     right[(table["class_name"] == "").to_numpy()] = pd.NA

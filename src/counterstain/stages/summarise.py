@@ -12,8 +12,10 @@ from counterstain.config import ScreenConfig
 from counterstain.files import atomic_path, read_json, write_json
 from counterstain.plates.screen import Screen
 from counterstain.run_folder import RunFolder
+from counterstain.stages.many_classes import calibration_of, hierarchy_of, pairs_of
 from counterstain.stages.record import RunRecord
 from counterstain.stages.rows import class_index, group_wells, metadata_columns
+from counterstain.stages.three_way import axes_of
 from counterstain.statistics import (
     classification_summary,
     dose_trend,
@@ -124,6 +126,12 @@ def _training(folder: RunFolder, record: RunRecord, config: ScreenConfig) -> dic
     }
 
 
+def _temperatures(folder: RunFolder) -> list[float | None]:
+    """Return the temperature of each fold's network; None where none was fitted."""
+    facts = [read_json(path)["metadata"] for path in sorted(folder.models.glob("fold_*.json"))]
+    return [fact["temperature"]["value"] if fact.get("temperature") else None for fact in facts]
+
+
 def _classifier(scores: pd.DataFrame, wells: pd.DataFrame, config: ScreenConfig) -> dict[str, Any]:
     names = config.class_names
     rows = scores[scores["usable"] & (scores["class_name"] != "")]
@@ -160,11 +168,16 @@ def summarise_scores(
         metrics = {
             **_classifier(scores, wells[wells["n_crops"] > 0], config),
             "separation": _separation(scored, config),
+            "z_prime_pairs": pairs_of(scores, config),
+            "calibration": calibration_of(scores, config),
             "chance": chance,
             "nothing_to_explain": bool(chance["at_chance"]),
             "nothing_reason": chance["reason"] if chance["at_chance"] else "",
             "dose": _doses(wells, config),
         }
+        metrics["axes"] = axes_of(folder, config)
+    metrics["hierarchy"] = hierarchy_of(metrics["confusion"], config)
+    metrics["calibration"]["temperatures"] = _temperatures(folder)
     metrics["quality"] = _quality(fields)
     metrics["training"] = _training(folder, record, config)
     metrics |= {"inverse": None, "oracle": None}

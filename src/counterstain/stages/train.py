@@ -51,7 +51,7 @@ def network_recipe(config: ScreenConfig, channels: int, size: int) -> dict[str, 
 def fit_settings(config: ScreenConfig, steps: int, fold: int) -> FitSettings:
     """Return how the network of a fold is trained."""
     model, usual = config.model, recipe_for(config.model.network)
-    names = ("learning_rate", "class_weight", "label_smoothing")
+    names = ("learning_rate", "class_weight", "label_smoothing", "balance", "affine_jitter")
     given = {name: getattr(model, name) for name in names}
     chosen = {k: getattr(usual, k) if value is None else value for k, value in given.items()}
     return FitSettings(
@@ -59,6 +59,8 @@ def fit_settings(config: ScreenConfig, steps: int, fold: int) -> FitSettings:
         minibatch=model.minibatch,
         gain_jitter=model.gain_jitter,
         offset_jitter=model.offset_jitter,
+        averaging=usual.averaging,
+        weight_decay=usual.weight_decay,
         seed=fold_seed(config.run.seed, fold),
         **chosen,
     )

@@ -28,6 +28,7 @@ from counterstain.types import Estimate
 __all__ = ["ClassRow", "ClassificationSummary", "classification_summary"]
 
 _Floats = NDArray[np.float64]
+_MEANS = ("macro precision", "macro F1", "weighted F1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,10 @@ class ClassificationSummary:
         Share of wells that are right, with Wilson's interval: resampling wells that are all right
         would claim certainty.
     balanced_accuracy : Estimate
-        Mean recall of the classes, on crops.
+        Mean recall of the classes (macro recall), on crops.
+    macro_precision, macro_f1, weighted_f1 : Estimate
+        Means over classes, on crops; the last weighs each class by its crops. Macro precision is
+        undefined where a class is never called.
     chance : float
         Accuracy on crops of always calling the largest class.
     balanced_chance : float
@@ -100,6 +104,9 @@ class ClassificationSummary:
     accuracy: Estimate
     well_accuracy: Estimate
     balanced_accuracy: Estimate
+    macro_precision: Estimate
+    macro_f1: Estimate
+    weighted_f1: Estimate
     chance: float
     balanced_chance: float
     per_class: tuple[ClassRow, ...]
@@ -111,6 +118,9 @@ class ClassificationSummary:
                 "crop": self.accuracy.to_json(),
                 "well": self.well_accuracy.to_json(),
                 "balanced": self.balanced_accuracy.to_json(),
+                "macro_precision": self.macro_precision.to_json(),
+                "macro_f1": self.macro_f1.to_json(),
+                "weighted_f1": self.weighted_f1.to_json(),
                 "chance": self.chance,
                 "balanced_chance": self.balanced_chance,
             },
@@ -218,7 +228,8 @@ def _estimates(
             )
         else:
             reason = _why_undefined(label)
-            warn_undefined(label, reason)
+            if label not in _MEANS:  # of these the class itself has warned already
+                warn_undefined(label, reason)
             estimate = Estimate.undefined(reason, int(behind[i]))
         estimates.append(estimate)
     return estimates
@@ -252,6 +263,9 @@ def _assemble(
         accuracy=estimates[0],
         well_accuracy=well_accuracy,
         balanced_accuracy=estimates[1],
+        macro_precision=estimates[-3],
+        macro_f1=estimates[-2],
+        weighted_f1=estimates[-1],
         chance=float(support.max() / support.sum()),
         balanced_chance=1 / k,
         per_class=rows,
@@ -278,10 +292,14 @@ def _well_accuracy(
 
 def _labels(names: tuple[str, ...]) -> list[str]:
     by_class = [f"{what} of {name}" for what in ("precision", "recall", "F1") for name in names]
-    return ["accuracy", "balanced accuracy", *by_class]
+    return ["accuracy", "balanced accuracy", *by_class, *_MEANS]
 
 
 def _why_undefined(label: str) -> str:
+    if label == "macro precision":
+        return "a class is never called"
+    if label == "macro F1":
+        return "a class has no crop and is never called"
     if label.startswith("precision"):
         return "no crop is called this class"
     if label.startswith("balanced"):

@@ -12,10 +12,12 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
+from timm.utils.model_ema import ModelEmaV3
 from torch import nn
 
 from counterstain.errors import CounterstainError
 from counterstain.networks.base import Classifier
+from counterstain.training.affine import AffineJitter
 from counterstain.training.device import Machine
 from counterstain.training.minibatches import BalancedSampler, PixelSource, StainJitter, minibatches
 from counterstain.training.objective import Losses, Objective
@@ -44,6 +46,8 @@ class FitSettings:
         See :class:`~counterstain.training.objective.Objective`.
     gain_jitter, offset_jitter : float
         See :class:`~counterstain.training.minibatches.StainJitter`.
+    balance, affine_jitter, averaging, weight_decay : float
+        See :class:`~counterstain.training.recipes.TrainingRecipe`.
     seed : int
         Makes the minibatches repeat.
     """
@@ -55,6 +59,10 @@ class FitSettings:
     label_smoothing: float = 0.05
     gain_jitter: float = 0.0
     offset_jitter: float = 0.0
+    balance: float = 1.0
+    affine_jitter: float = 0.0
+    averaging: float = 0.0
+    weight_decay: float = 0.0
     seed: int = 0
 
 
@@ -84,6 +92,23 @@ def _schedule(optimiser: torch.optim.Optimizer, steps: int) -> LRScheduler:
     return torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
 
 
+def _optimiser(objective: Objective, settings: FitSettings) -> torch.optim.Optimizer:
+    groups = objective.parameter_groups(settings.learning_rate)
+    if not settings.weight_decay:
+        return torch.optim.Adam(groups, settings.learning_rate, betas=(0.9, 0.99))
+    # Shifts and scales of a normalisation are no weights that could be too large.
+    split = [
+        {
+            **group,
+            "params": [value for value in group["params"] if (value.ndim > 1) == is_weight],
+            "weight_decay": settings.weight_decay if is_weight else 0.0,
+        }
+        for group in groups
+        for is_weight in (True, False)
+    ]
+    return torch.optim.AdamW(split, settings.learning_rate, betas=(0.9, 0.99))
+
+
 def _row(step: int, losses: Losses) -> dict[str, float]:
     return {
         "step": step,
@@ -92,6 +117,14 @@ def _row(step: int, losses: Losses) -> dict[str, float]:
         "bits_per_dim": float(losses.bits_per_dim.detach()),
         "accuracy": float(losses.accuracy),
     }
+
+
+def _average(network: Classifier, settings: FitSettings) -> ModelEmaV3 | None:
+    """Return the moving average of the weights (Polyak and Juditsky 1992, doi:10.1137/0330046)."""
+    if not settings.averaging:
+        return None
+    # Short at first: the weights of the first steps are not worth remembering.
+    return ModelEmaV3(network, decay=settings.averaging, use_warmup=True)
 
 
 def fit(
@@ -131,12 +164,14 @@ def fit(
     fabric = Fabric(accelerator=machine.device, devices=1, precision=machine.precision)
     objective = Objective(network, settings.class_weight, settings.label_smoothing)
     objective.train().to(memory_format=torch.channels_last)
-    groups = objective.parameter_groups(settings.learning_rate)
-    adam = torch.optim.Adam(groups, settings.learning_rate, betas=(0.9, 0.99))
+    adam = _optimiser(objective, settings)
     wrapped, optimiser = fabric.setup(objective, adam)
     schedule = _schedule(adam, settings.steps)
     generator = np.random.default_rng(settings.seed)
-    sampler = BalancedSampler(crops.ids, crops.classes, crops.wells, generator)
+    average = _average(network, settings)
+    sampler = BalancedSampler(
+        crops.ids, crops.classes, crops.wells, generator, balance=settings.balance
+    )
     stream = minibatches(
         crops.source,
         sampler,
@@ -144,6 +179,7 @@ def fit(
         steps=settings.steps,
         generator=generator,
         jitter=StainJitter(settings.gain_jitter, settings.offset_jitter),
+        affine=AffineJitter(settings.affine_jitter),
     )
     history: list[dict[str, Any]] = []
     start = time.perf_counter()
@@ -163,10 +199,14 @@ def fit(
             )
         optimiser.step()
         schedule.step()
+        if average is not None:
+            average.update(network, step=step)
         if step % _RECORD_EVERY == 0 or step == settings.steps - 1:
             seconds = time.perf_counter() - start
             history.append({**_row(step, losses), "seconds": seconds})
         if progress is not None:
             progress(step + 1, settings.steps)
+    if average is not None:
+        network.load_state_dict(average.module.state_dict())
     network.cpu().eval()
     return history

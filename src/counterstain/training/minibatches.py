@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from counterstain.training.affine import AffineJitter
+
 __all__ = [
     "BalancedSampler",
     "Minibatch",
@@ -87,7 +89,11 @@ class StainJitter:
 
 
 class BalancedSampler:
-    """Draw crops so that classes count the same, and within a class its wells.
+    """Draw crops so that classes count the same, and within a class its wells, or partly so.
+
+    Ten crops of a class beside ten thousand of another are seen a thousand times as often each if
+    classes count the same, and hardly ever if crops do. In between, a class (and within it a well)
+    is drawn in proportion to the number of its crops to the power of ``1 - balance``.
 
     Parameters
     ----------
@@ -95,6 +101,8 @@ class BalancedSampler:
         Crop, its class index and its well, one entry a crop.
     generator : numpy.random.Generator
         Source of randomness.
+    balance : float
+        1: classes count the same, and within a class its wells. 0: crops count the same.
 
     Examples
     --------
@@ -113,8 +121,11 @@ class BalancedSampler:
         classes: NDArray[np.int64],
         wells: NDArray[np.int64],
         generator: np.random.Generator,
+        *,
+        balance: float = 1.0,
     ) -> None:
         self._generator = generator
+        self._balance = balance
         self._classes = np.unique(classes)
         self._wells = [
             [
@@ -124,9 +135,14 @@ class BalancedSampler:
             for index in self._classes
         ]
         self._turn = 0
+        sizes = [np.array([len(crops) for crops in wells], float) for wells in self._wells]
+        self._class_shares = _shares(np.array([size.sum() for size in sizes]), balance)
+        self._well_shares = [_shares(size, balance) for size in sizes]
 
     def draw(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return `count` crop ids and their classes; what does not divide evenly takes turns."""
+        if self._balance < 1:
+            return self._draw_partly(count)
         n_classes = len(self._classes)
         slots = np.sort((np.arange(count) + self._turn) % n_classes)
         self._turn = (self._turn + count) % n_classes
@@ -137,8 +153,24 @@ class BalancedSampler:
             chosen[position] = crops[self._generator.integers(len(crops))]
         return chosen, self._classes[slots]
 
+    def _draw_partly(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        generator = self._generator
+        slots = np.sort(generator.choice(len(self._classes), count, p=self._class_shares))
+        chosen = np.empty(count, np.int64)
+        for position, slot in enumerate(slots):
+            wells, shares = self._wells[slot], self._well_shares[slot]
+            crops = wells[generator.choice(len(wells), p=shares)]
+            chosen[position] = crops[generator.integers(len(crops))]
+        return chosen, self._classes[slots]
+
+
+def _shares(sizes: NDArray[np.float64], balance: float) -> NDArray[np.float64]:
+    weights = sizes ** (1 - balance)
+    return np.asarray(weights / weights.sum(), np.float64)
+
 
 _NO_JITTER = StainJitter()
+_NO_AFFINE = AffineJitter()
 
 
 def dihedral(images: NDArray[np.float32], operation: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -206,9 +238,11 @@ def _assemble(
     ids: NDArray[np.int64],
     classes: NDArray[np.int64],
     jitter: StainJitter,
+    affine: AffineJitter,
     generator: np.random.Generator,
 ) -> Minibatch:
     images = dihedral(source.scaled(ids), generator.integers(8, size=len(ids)))
+    images = affine.apply(images, generator)
     jitter.apply(images, generator)
     log_bin = torch.from_numpy(dequantise(images, source.count_step(ids), generator))
     tensor = torch.from_numpy(images).contiguous(memory_format=torch.channels_last)
@@ -223,6 +257,7 @@ def minibatches(
     steps: int,
     generator: np.random.Generator,
     jitter: StainJitter = _NO_JITTER,
+    affine: AffineJitter = _NO_AFFINE,
 ) -> Iterator[Minibatch]:
     """Yield `steps` minibatches, each made in a second thread while the one before is used.
 
@@ -231,7 +266,7 @@ def minibatches(
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="minibatches") as pool:
 
         def make() -> Minibatch:
-            return _assemble(source, *sampler.draw(size), jitter, generator)
+            return _assemble(source, *sampler.draw(size), jitter, affine, generator)
 
         queue: deque[Future[Minibatch]] = deque()
         for _ in range(min(_READY, steps)):

@@ -19,11 +19,23 @@ class TrainingRecipe:
         Weight of the cross-entropy beside one bit per dimension (invertible networks).
     label_smoothing : float
         Share of the target spread over all classes.
+    balance : float
+        1 draws every class as often as any other, 0 as often as it has crops.
+    affine_jitter : float
+        See :class:`~counterstain.training.affine.AffineJitter`.
+    averaging : float
+        Decay of the moving average of the weights; 0 keeps the last ones.
+    weight_decay : float
+        Of AdamW; 0 trains by Adam.
     """
 
     learning_rate: float = 2e-3
     class_weight: float = 0.1
     label_smoothing: float = 0.05
+    balance: float = 1.0
+    affine_jitter: float = 0.0
+    averaging: float = 0.0
+    weight_decay: float = 0.0
 
 
 _RECIPES = {
@@ -31,6 +43,14 @@ _RECIPES = {
     "iresnet50": TrainingRecipe(learning_rate=6e-3, class_weight=0.5, label_smoothing=0.1),
     "autoencoder": TrainingRecipe(learning_rate=2e-3),
     "resnext50": TrainingRecipe(learning_rate=1e-3, label_smoothing=0.1),
+    # Chosen on inner validation plates of MitoCheck crops, see `benchmarks/mitocheck.py`.
+    "compact": TrainingRecipe(
+        learning_rate=3e-3,
+        balance=0.5,
+        affine_jitter=0.15,
+        averaging=0.99,
+        weight_decay=0.05,
+    ),
 }
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from counterstain.errors import InvalidInputError
-from counterstain.plates.splits import assign_folds, choose_group
+from counterstain.plates.splits import assign_folds, choose_group, single_group_classes
 
 
 def wells(classes, plates=1):
@@ -78,6 +78,22 @@ def test_a_class_with_one_group_is_named():
     with pytest.raises(InvalidInputError) as caught:
         assign_folds(wells([("a", 4), ("b", 4)]), "Metadata_Plate", 4, 0)
     assert len(caught.value.problems) == 2
+
+
+def test_a_class_with_one_group_beside_two_others_passes_where_asked():
+    wells = pd.DataFrame(
+        {
+            "Metadata_Plate": "P1",
+            "Metadata_Well": [f"A{i:02d}" for i in range(1, 10)],
+            "class_name": list("aaaabbbbc"),
+        }
+    )
+    with pytest.raises(InvalidInputError, match="Class 'c' has 1 group"):
+        assign_folds(wells, "Metadata_Well", 4, 0)
+    fold, n_folds = assign_folds(wells, "Metadata_Well", 4, 0, single=True)
+    assert n_folds == 4
+    assert (fold.groupby(wells["class_name"]).nunique() == [4, 4, 1]).all()
+    assert single_group_classes(wells, "Metadata_Well") == {"c": "P1/A09"}
 
 
 def test_no_class_at_all_is_refused():

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
+from counterstain.figures.class_tree import draw_class_tree
 from counterstain.figures.confusion import draw_confusion_matrix
+from counterstain.figures.reliability import draw_reliability
 from counterstain.figures.separation import draw_class_scores, draw_control_scores
+from counterstain.figures.z_prime_pairs import draw_z_prime_pairs
 from counterstain.report.chapter import Chapter, Table
 from counterstain.report.data import RunData
 from counterstain.report.figure_book import FigureBook, PageFigure
@@ -23,15 +27,22 @@ _SEPARATION = (
 )
 
 
+_MEANING = {
+    "macro_f1": "mean of the classes' F1, each class alike",
+    "weighted_f1": "the same, each class by its size",
+}
+
+
 def separation_chapter(data: RunData, book: FigureBook) -> Chapter:
     """Return how well the classes are told apart: tables, score histograms, confusions."""
     title, nav = "Can the classes be told apart?", "Classes"
     content = {
         "verdict": verdict(data),
         "nothing": data.nothing_to_explain,
-        "figures": [f for f in (_histograms(data, book), _confusion(data, book)) if f],
+        "figures": [f for draw in _FIGURES if (f := draw(data, book)) is not None],
         "separation": _separation(data),
         "per_class": _per_class(data),
+        **_axes(data),
         "problems": [data.missing[k] for k in ("metrics", "scores", "wells") if k in data.missing],
     }
     return Chapter("classes", title, nav, content)
@@ -85,6 +96,66 @@ def _confusion(data: RunData, book: FigureBook) -> PageFigure | None:
     return book.add("confusion", figure, caption=caption, alt=alt)
 
 
+def _tree(data: RunData, book: FigureBook) -> PageFigure | None:
+    tree = data.metrics.get("hierarchy")
+    counts = np.array(data.metrics.get("confusion") or [], dtype=float)
+    if not isinstance(tree, Mapping) or len(tree["linkage"]) != len(data.classes) - 1:
+        return None
+    caption = (
+        "The same confusions with like classes beside each other. The tree joins classes that are "
+        "taken for each other; left, shares of each true class (recall on the diagonal), right, "
+        "of each called class (precision on the diagonal). "
+        f"{count(counts.sum())} {data.noun}."
+    )
+    alt = f"Confusions in the order of the tree of classes: {', '.join(tree['order'])}."
+    figure = draw_class_tree(counts, data.classes, tree["linkage"], data.noun)
+    return book.add("class_tree", figure, caption=caption, alt=alt)
+
+
+def _pairs(data: RunData, book: FigureBook) -> PageFigure | None:
+    rows = data.metrics.get("z_prime_pairs")
+    if not rows or len(rows) != len(data.classes):
+        return None
+    values = np.array([[as_estimate(cell).value for cell in row] for row in rows])
+    few = sorted({as_estimate(cell).reason for row in rows for cell in row if cell["reason"]})
+    gaps = [reason for reason in few if "two wells" in reason]
+    caption = (
+        "Z′ of every two classes, by well, on the log-odds of the one against the other; a "
+        "control's row is the table of all classes against it. 0.5 and more is an excellent assay, "
+        f"below 0 the wells overlap. {'; '.join(gaps) + '.' if gaps else ''}"
+    )
+    far = np.nanmax(values) if np.isfinite(values).any() else np.nan
+    alt = f"Matrix of Z′ of {len(data.classes)} classes; the largest is {decimal(far)}."
+    figure = draw_z_prime_pairs(values, data.classes)
+    return book.add("z_prime_pairs", figure, caption=caption.strip(), alt=alt)
+
+
+def _reliability(data: RunData, book: FigureBook) -> PageFigure | None:
+    found = data.metrics.get("calibration") or {}
+    bins = found.get("bins")
+    if not bins:
+        return None
+    error = as_estimate(found.get("expected_calibration_error"))
+    fitted = [value for value in found.get("temperatures") or [] if value is not None]
+    how = (
+        "divided by a temperature that was fitted on the wells of the other folds "
+        f"({', '.join(decimal(value) for value in fitted)})"
+        if fitted
+        else "as the networks gave them"
+    )
+    caption = (
+        f"Whether probabilities mean what they say: held-out {data.noun} in bins of the "
+        "probability of the class they are called, and the share that is right. Logits are "
+        f"{how}. Expected calibration error {interval(error)}, drawn by well."
+    )
+    alt = f"Reliability diagram; expected calibration error {interval(error)}."
+    figure = draw_reliability(bins, interval(error), data.noun)
+    return book.add("reliability", figure, caption=caption, alt=alt)
+
+
+_FIGURES = (_histograms, _confusion, _tree, _pairs, _reliability)
+
+
 def _separation(data: RunData) -> Table | None:
     content = data.metrics.get("separation") or {}
     rows: list[tuple[str, ...]] = []
@@ -108,12 +179,16 @@ def _accuracy_rows(data: RunData) -> list[tuple[str, ...]]:
         ("well", "wells called right", "chance", "always guessing the commonest class"),
         ("crop", f"{data.noun} called right", "chance", "always guessing the commonest class"),
         ("balanced", "balanced over classes", "balanced_chance", "chance"),
+        ("macro_f1", "macro F1", "", ""),
+        ("weighted_f1", "weighted F1", "", ""),
     ):
         if key in accuracy:
             estimate = as_estimate(accuracy[key])
             wells = count(estimate.n_wells) if estimate.n_wells else "–"
             chance = as_estimate(accuracy.get(chance_key))
-            meaning = f"{guess}: {percent(chance, 0)}" if chance.is_defined else ""
+            meaning = (
+                f"{guess}: {percent(chance, 0)}" if chance.is_defined else _MEANING.get(key, "")
+            )
             rows.append((name, percent(estimate), wells, meaning))
     return rows
 
@@ -130,6 +205,44 @@ def _chance_row(data: RunData) -> list[tuple[str, ...]]:
     if p_value.is_defined:
         meaning += f"; permuted wells reach it with p = {p_value.value:.2g}"
     return [(name, interval(score), wells, meaning)]
+
+
+def _axes(data: RunData) -> dict[str, Any]:
+    """Return the two ways of a three-way screen, with what noise alone makes beside them."""
+    found = data.metrics.get("axes")
+    if not isinstance(found, Mapping):
+        return {"axes": None}
+    start, first, second = found["classes"]
+    if "angle" not in found:
+        sentence = f"The ways {start} → {first} and {start} → {second} were not compared."
+        rows = [("not compared", "–", "–", str(found.get("reason", "")))]
+    else:
+        sentence = str(found["sentence"])
+        rows = [
+            (name, interval(as_estimate(found[key])), count(as_estimate(found[key]).n_wells), text)
+            for key, name, text in (
+                (
+                    "angle",
+                    "angle, °",
+                    "freed of noise; 0 undoes the disease, 90 does something else",
+                ),
+                (
+                    "halves_angle",
+                    "the same on halves, °",
+                    f"{first} on one half, {second} on the other",
+                ),
+                (
+                    "same_axis_angle",
+                    "noise alone, °",
+                    f"{first} on both halves: the null of the row above",
+                ),
+                ("undone", "share undone", f"along the way to {first}, as a share of it"),
+                ("elsewhere", "share elsewhere", "across that way, likewise"),
+            )
+        ]
+    header = ("measure", "value [95 % interval]", "wells", "meaning")
+    caption = f"The ways {start} → {first} and {start} → {second} in latent space, by well"
+    return {"axes": Table(caption, header, rows, frozenset({1, 2})), "axes_sentence": sentence}
 
 
 def _per_class(data: RunData) -> Table | None:
