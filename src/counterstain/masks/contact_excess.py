@@ -152,14 +152,16 @@ class _Shifting:
         self.torus = torus
         self.boxes_a, self.boxes_b = _boxes(a), _boxes(b)
 
-    def count(self, dy: int, dx: int) -> tuple[int, int, int, int, int]:
-        """Return cells of a and of b that touch and that could, and pairs, at one shift."""
+    def count(self, dy: int, dx: int) -> list[int]:
+        """Return, of a and then of b, cells that touch, cells that could, and their pairs."""
         pairs = self._pairs(dy, dx)
-        keep_a = self._kept(self.boxes_a, dy, dx)
-        keep_b = self._kept(self.boxes_b, -dy, -dx)
-        pairs = pairs[keep_a[pairs[:, 0] - 1] & keep_b[pairs[:, 1] - 1]]
-        touching = [len(np.unique(pairs[:, side])) for side in range(2)]
-        return touching[0], touching[1], int(keep_a.sum()), int(keep_b.sum()), len(pairs)
+        found = []
+        for side, boxes, sign in ((0, self.boxes_a, 1), (1, self.boxes_b, -1)):
+            # A cell that stays whole meets all partners, those at the field's edge as well.
+            keep = self._kept(boxes, sign * dy, sign * dx)
+            own = pairs[keep[pairs[:, side] - 1], side]
+            found += [len(np.unique(own)), int(keep.sum()), len(own)]
+        return found
 
     def _kept(self, boxes: NDArray[np.intp], dy: int, dx: int) -> NDArray[np.bool_]:
         """Say which cells stay whole; on the torus all do."""
@@ -216,12 +218,12 @@ def _boxes(labels: LabelArray) -> NDArray[np.intp]:
 
 
 def _compare(observed: Contacts, counts: NDArray[np.int64], null: Null) -> ExcessContacts:
-    touching_a, touching_b, cells_a, cells_b, pairs = counts.T.astype(np.float64)
+    touching_a, cells_a, pairs_a, touching_b, cells_b, pairs_b = counts.T.astype(np.float64)
     if not cells_a.sum() or not cells_b.sum():
         reason = "every shift takes all cells out of the field"
         return ExcessContacts(observed, null=null, n_shifts=len(counts), reason=reason)
     q_a, q_b = touching_a.sum() / cells_a.sum(), touching_b.sum() / cells_b.sum()
-    per_a, per_b = pairs.sum() / cells_a.sum(), pairs.sum() / cells_b.sum()
+    per_a, per_b = pairs_a.sum() / cells_a.sum(), pairs_b.sum() / cells_b.sum()
     bound = _above(observed.share_a_touching, q_a)
     # Partners come independently, so that (1 - q) goes with the power of their number.
     unbound = 1 - min(max(bound, 0.0), 1.0)
