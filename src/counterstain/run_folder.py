@@ -26,6 +26,7 @@ TABLES = (
     "doses",
     "plates",
     "ranking_wells",
+    "remaining",
 )
 """Tables of the main path."""
 

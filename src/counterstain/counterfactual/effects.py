@@ -22,7 +22,7 @@ from counterstain.statistics import (
 from counterstain.statistics.inputs import undefined_noted
 from counterstain.types import Estimate
 
-__all__ = ["EditedCrops", "population_effects"]
+__all__ = ["EditedCrops", "measurement_name", "population_effects"]
 
 _FALSE_DISCOVERY_RATE = 0.05
 # Below this mean (share of the controls' range) a percentage would be one of almost nothing.
@@ -59,6 +59,17 @@ class EditedCrops:
     before: pd.DataFrame
     after: pd.DataFrame
     wells: NDArray[np.int64]
+
+
+def measurement_name(feature: str) -> str:
+    """Return the words for a measurement of :func:`counterstain.masks.measure_cells`.
+
+    Examples
+    --------
+    >>> measurement_name("log2_ratio"), measurement_name("max_intensity")
+    ('log2 nucleus/ring', 'max intensity')
+    """
+    return _NAMES.get(feature, feature.replace("_", " "))
 
 
 def _finite(values: NDArray[np.float64], wells: NDArray[np.int64]) -> tuple[Any, Any]:
@@ -120,7 +131,7 @@ def _row(
         "column": column,
         "channel": channel,
         "region": region,
-        "feature": _NAMES.get(feature, feature.replace("_", " ")),
+        "feature": measurement_name(feature),
         "unit": unit,
         "real": _scaled(difference, factor),
         "amount": difference.value,

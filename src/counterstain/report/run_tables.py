@@ -34,6 +34,7 @@ NEEDED_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "plates": ("Metadata_Plate", "n_wells", "z_prime", "failed", "note"),
     "ranking_wells": ("Metadata_Plate", "Metadata_Well", "class_name", "compound", "concentration",
                       "rescue", "side_effect", "n_cells", "mark", "call"),
+    "remaining": ("Metadata_Compound", "Metadata_Concentration", "way", "verdict", "restored"),
     "overlap": ("Metadata_Plate", "Metadata_Well", "class_name", "fault", "iou",
                 "iou_above_chance", "patch_iou_sum", "n_a", "n_b"),
     "overlap_wells": ("Metadata_Plate", "Metadata_Well", "class_name", "n_fields",

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from counterstain.config import ScreenConfig
 from counterstain.errors import InvalidInputError
-from counterstain.files import read_json, write_json
+from counterstain.files import atomic_path, read_json, write_json
 from counterstain.plates.store import CropStore
 from counterstain.ranking import Ranking, fit_doses, rank_treatments
 from counterstain.ranking.dose_unit import dose_unit
@@ -21,10 +22,12 @@ from counterstain.stages.progress import Listener
 from counterstain.stages.rank_activity import measure_activity
 from counterstain.stages.rank_classical import classical_profiles, compare_rankings
 from counterstain.stages.rank_pictures import write_ranking_pictures
+from counterstain.stages.rank_remaining import measure_remaining
 from counterstain.stages.rank_settings import ranking_settings, why_no_ranking
 from counterstain.stages.rank_side_effects import borrow_side_effects, without_side_effects
 from counterstain.stages.rank_tables import DOSE_COLUMNS, write_ranking
 from counterstain.stages.rank_wells import RankedWells, read_ranked_wells
+from counterstain.stages.reasons import why_no_pictures
 from counterstain.statistics.inputs import undefined_noted
 
 __all__ = ["FEWEST_CONTROLS", "rank_screen"]
@@ -51,9 +54,9 @@ def rank_screen(
     them out, treated wells by all. Where a network held out too few controls to find an axis in its
     latent space, wells are placed by the networks' log-odds instead. Writes
     ``tables/treatments.parquet``, ``tables/doses.parquet``, ``tables/plates.parquet``,
-    ``tables/ranking_wells.parquet``, the pictures ``treatments.npz``, the key ``ranking`` of
-    ``metrics.json``, and columns of ``profiles.h5ad``. Where nothing can be ranked, no table is
-    written and ``reason`` in it says why.
+    ``tables/ranking_wells.parquet``, ``tables/remaining.parquet``, the pictures ``treatments.npz``,
+    the key ``ranking`` of ``metrics.json``, and columns of ``profiles.h5ad``. Where nothing can be
+    ranked, no table is written and ``reason`` in it says why.
 
     Parameters
     ----------
@@ -75,7 +78,8 @@ def rank_screen(
         track(1, 1)
     if ranking is None:
         write_ranking(folder, None)
-        folder.ranking.unlink(missing_ok=True)
+        for leftover in (folder.ranking, folder.table("remaining")):
+            leftover.unlink(missing_ok=True)
     else:
         found = _finish(config, folder, crops, store, listener, wells, ranking)
     write_json(folder.metrics, read_json(folder.metrics) | {"ranking": found})
@@ -106,7 +110,8 @@ def _finish(
     """Add doses, classical profile and activity to a ranking; write its tables."""
     settings = ranking_settings(config)
     pair = (settings["diseased"], settings["healthy"])
-    classical, about = _classical(config, crops, store, listener, wells)
+    profiles = _classical_profiles(config, crops, store, listener, wells)
+    classical, about = _classical(config, wells, profiles)
     ranking = borrow_side_effects(ranking, classical, settings["rules"])
     with undefined_noted():
         treatments, compared = compare_rankings(ranking, classical)
@@ -118,6 +123,7 @@ def _finish(
     write_ranking(folder, replace(ranking, treatments=treatments, wells=ranked), doses)
     scores = pd.read_parquet(folder.table("scores"))
     write_ranking_pictures(folder, ranking, scores, store, pair)
+    _write_remaining(config, folder, crops, store, listener, wells, ranking, profiles)
     return {
         "reason": "",
         **_summary(config, ranking, unit),
@@ -169,23 +175,57 @@ def _counts(column: pd.Series) -> dict[str, int]:
     return {str(name): int(n) for name, n in column.value_counts().items()}
 
 
-def _classical(
+_Profiles = tuple[NDArray[np.float64], list[str]]
+
+
+def _classical_profiles(
     config: ScreenConfig,
     crops: pd.DataFrame,
     store: CropStore,
     listener: Listener,
     wells: RankedWells,
+) -> _Profiles | None:
+    if config.ranking.classical_crops == 0:
+        return None
+    progress = listener.track("classical profiles")
+    return classical_profiles(wells.table, crops, store, config, progress)
+
+
+def _classical(
+    config: ScreenConfig, wells: RankedWells, profiles: _Profiles | None
 ) -> tuple[Ranking | None, dict[str, Any]]:
     """Rank the classical profile of the same wells; say why where that cannot be done."""
-    most = config.ranking.classical_crops
-    if most == 0:
+    if profiles is None:
         return None, {"reason": "`ranking.classical_crops` is 0."}
-    profiles, features = classical_profiles(
-        wells.table, crops, store, config, listener.track("classical profiles")
-    )
-    about = {"crops_a_well": most, "n_features": len(features)}
+    values, features = profiles
+    about = {"crops_a_well": config.ranking.classical_crops, "n_features": len(features)}
     try:
-        found = rank_treatments(profiles, wells.table, **ranking_settings(config))
+        found = rank_treatments(values, wells.table, **ranking_settings(config))
     except InvalidInputError as error:
         return None, {"reason": " ".join(error.problems), **about}
     return found, {"reason": "", **about}
+
+
+def _write_remaining(
+    config: ScreenConfig,
+    folder: RunFolder,
+    crops: pd.DataFrame,
+    store: CropStore,
+    listener: Listener,
+    wells: RankedWells,
+    ranking: Ranking,
+    profiles: _Profiles | None,
+) -> None:
+    """Write what treatments leave to be done, where the networks can show it."""
+    path = folder.table("remaining")
+    path.unlink(missing_ok=True)
+    ends = config.ranking.pair(config.class_names)
+    if ends is None or profiles is None:
+        return
+    if why_no_pictures(config, folder, read_json(folder.metrics), "there are no counterfactuals"):
+        return
+    track = listener.track("what treatments leave")
+    table = measure_remaining(config, folder, crops, store, wells, ranking, profiles, ends, track)
+    if len(table):
+        with atomic_path(path) as temporary:
+            table.to_parquet(temporary, index=False)

@@ -12,6 +12,10 @@ from counterstain.report.sections.ranking_figures import (
     dosed_compounds,
     ranking_figures,
 )
+from counterstain.report.sections.ranking_remaining import (
+    remaining_sentences,
+    remaining_table,
+)
 from counterstain.report.sections.ranking_tables import (
     differing_table,
     doses_table,
@@ -39,6 +43,7 @@ def ranking_chapter(data: RunData, book: FigureBook) -> Chapter:
     content = {
         "problem": "",
         "sentences": ranking_sentences(ranking),
+        "remaining": remaining_sentences(data, ranking),
         "notes": ranking_notes(ranking),
         "ends": ranking.ends,
         "figures": ranking_figures(data, ranking, book),
@@ -49,6 +54,7 @@ def ranking_chapter(data: RunData, book: FigureBook) -> Chapter:
                 treatments_table(ranking),
                 doses_table(ranking),
                 plates_table(ranking),
+                remaining_table(data, ranking),
                 differing_table(ranking),
             )
             if table is not None
