@@ -13,7 +13,6 @@ import re
 import time
 from collections import defaultdict
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +34,7 @@ from counterstain.training.segmenter_split import split_by_look
 
 HERE = Path(__file__).resolve().parent
 Labelled = tuple[NDArray[Any], NDArray[np.int32]]
-CORES = (0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
-LEAST_AREAS = (15, 25, 40, 60)
+CORES = (0.4, 0.45, 0.5, 0.55, 0.6)
 
 
 def dsb2018(data: Path, seed: int) -> tuple[dict[str, list[Labelled]], int]:
@@ -103,24 +101,23 @@ def _progress(done: int, steps: int) -> None:
         print(f"step {done} of {steps}", flush=True)
 
 
-def choose_levels(segmenter: UNetSegmenter, pairs: list[Labelled]) -> InstanceSettings:
-    """Choose the level of an object's middle and the least area on images that are not scored."""
+def choose_core(segmenter: UNetSegmenter, pairs: list[Labelled]) -> InstanceSettings:
+    """Choose the level of an object's middle on images that are not scored."""
     scales = [segmenter.fitting_scale(image) for image, _ in pairs]
     maps = [
         segmenter.maps(image, scale=scale) for (image, _), scale in zip(pairs, scales, strict=True)
     ]
     tried = {}
-    for core, area in product(CORES, LEAST_AREAS):
-        least = replace(segmenter.instance_settings, core=core, min_area=area, min_core=area // 8)
+    for core in CORES:
+        settings = replace(segmenter.instance_settings, core=core)
         found = [
-            mask_agreement(instances_from_maps(field, least, scale=scale), labels)
+            mask_agreement(instances_from_maps(field, settings, scale=scale), labels)
             for field, scale, (_, labels) in zip(maps, scales, pairs, strict=True)
         ]
-        tried[least] = mean_agreement(found)["average_precision"]
-    best = max(tried, key=lambda settings: tried[settings])
-    by_level = {f"{least.core}, {least.min_area} px": found for least, found in tried.items()}
-    report("levels", core=best.core, min_area=best.min_area, validation_ap50=by_level)
-    return best
+        tried[core] = mean_agreement(found)["average_precision"]
+    best = max(tried, key=lambda core: tried[core])
+    report("core", chosen=best, validation_ap50=tried)
+    return replace(segmenter.instance_settings, core=best)
 
 
 def score(name: str, segmenter: UNetSegmenter, pairs: list[Labelled], scale: float | None) -> None:
@@ -176,7 +173,7 @@ def main() -> None:
     )
     if not arguments.weights.with_suffix(".json").exists():
         segmenter = train(recipe, {"dsb2018": nuclei["train"], "coculture": mixed["train"]})
-        segmenter.instance_settings = choose_levels(segmenter, nuclei["validation"])
+        segmenter.instance_settings = choose_core(segmenter, nuclei["validation"])
         segmenter.save(arguments.weights)
     segmenter = UNetSegmenter.load(arguments.weights)
     score("dsb2018 held back", segmenter, nuclei["test"], recipe.scale.get("dsb2018"))

@@ -35,9 +35,9 @@ __all__ = ["FEWEST_CONTROLS", "rank_screen"]
 FEWEST_CONTROLS = 6
 """Wells of either control that a network must have held out for an axis of its own.
 
-On a simulated screen of three plates, intervals of 95 % held the planted rescue of 91 % of
-treatments with seven in each latent space, of 66 to 69 % with three or four, and of all by
-log-odds.
+Chosen on one simulated screen of three plates, where intervals of 95 % held the planted rescue of
+91 % of treatments with seven in each latent space, of 66 to 69 % with three or four, and of all by
+log-odds; not confirmed on others yet.
 """
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from monai.losses.dice import DiceLoss
+from monai.losses.dice import DiceCELoss
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
@@ -82,21 +82,18 @@ class SegmenterLoss(nn.Module):
     def __init__(self, distance_weight: float = 2.0) -> None:
         super().__init__()
         self.distance_weight = distance_weight
-        self.dice = DiceLoss(sigmoid=True, batch=True)
+        self.foreground = DiceCELoss(sigmoid=True, batch=True)
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Loss of logits ``(N, 2, H, W)`` and targets, which may hold weights as a third map."""
-        weights = targets[:, len(OUTPUTS) :].amax(1) if targets.shape[1] > len(OUTPUTS) else None
+        drawn: Tensor = self.foreground(logits[:, :1], targets[:, :1])
         share = targets[:, 1].clamp(1e-6, 1 - 1e-6)
-        cross_entropy = functional.binary_cross_entropy_with_logits
-        drawn = cross_entropy(logits[:, 0], targets[:, 0], weights)
-        deep = cross_entropy(logits[:, 1], share, reduction="none")
+        deep = functional.binary_cross_entropy_with_logits(logits[:, 1], share, reduction="none")
         # What even the right answer costs is taken off, so that 0 means exact.
         deep = deep + share * share.log() + (1 - share) * (1 - share).log()
-        if weights is not None:
-            deep = deep * weights
-        dice: Tensor = self.dice(logits[:, :1], targets[:, :1])
-        return dice + drawn + self.distance_weight * deep.mean()
+        if targets.shape[1] > len(OUTPUTS):
+            deep = deep * targets[:, len(OUTPUTS)]
+        return drawn + self.distance_weight * deep.mean()
 
 
 def labelled_field(

@@ -24,7 +24,6 @@ from counterstain.training.segmenter_augment import (
 from counterstain.training.segmenter_targets import (
     contact_pixels,
     contact_weights,
-    object_weights,
     segmentation_targets,
 )
 
@@ -107,8 +106,7 @@ class CropStream:
             if self._generator.random() < self._augment.dim_share:
                 image = dim_objects(image, labels, self._augment, self._generator)
             images.append(change_light(image, self._augment, self._generator))
-            weights = np.maximum(contact_weights(labels), object_weights(labels))
-            targets.append(np.stack([*segmentation_targets(labels), weights]))
+            targets.append(np.stack([*segmentation_targets(labels), contact_weights(labels)]))
         return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(targets))
 
     def _any(self, fields: list[LabelledField]) -> LabelledField:

@@ -1,7 +1,6 @@
 """What a segmenter learns to draw: where objects are, and how deep inside one a pixel lies.
 
-Where two objects nearly touch, mistakes join them, and small objects are soon overlooked: such
-pixels weigh more.
+Where two objects nearly touch, mistakes join them: such places weigh more.
 """
 
 from __future__ import annotations
@@ -14,12 +13,10 @@ from scipy import ndimage
 
 from counterstain.errors import InvalidInputError
 
-__all__ = ["contact_pixels", "contact_weights", "object_weights", "segmentation_targets"]
+__all__ = ["contact_pixels", "contact_weights", "segmentation_targets"]
 
 _REACH = 3  # pixels of the network
 _CONTACT_WEIGHT = 8.0
-_FULL_AREA = 150  # pixels of the network
-_LARGEST_WEIGHT = 8.0
 
 
 def segmentation_targets(labels: NDArray[Any]) -> NDArray[np.float32]:
@@ -94,32 +91,6 @@ def contact_weights(labels: NDArray[Any]) -> NDArray[np.float32]:
     lowest = ndimage.minimum_filter(np.where(numbers > 0, numbers, background), window)
     between = (highest != lowest) & (highest > 0)
     return np.where(between, np.float32(_CONTACT_WEIGHT), np.float32(1))
-
-
-def object_weights(labels: NDArray[Any]) -> NDArray[np.float32]:
-    """Return how much each pixel weighs: as much as makes a small object count like one of 150 px.
-
-    Parameters
-    ----------
-    labels : (H, W) array of int
-        0 background, one number an object.
-
-    Returns
-    -------
-    (H, W) array of float32
-        1 in the background and in large objects, up to 8 in small ones.
-
-    Examples
-    --------
-    >>> labels = np.zeros((20, 20), int)
-    >>> labels[:5, :10], labels[10:] = 1, 2
-    >>> object_weights(labels)[[0, 7, 12], 0].tolist()
-    [3.0, 1.0, 1.0]
-    """
-    areas = np.bincount(labels.ravel())
-    weights = np.clip(_FULL_AREA / np.maximum(areas, 1), 1, _LARGEST_WEIGHT).astype(np.float32)
-    weights[0] = 1
-    return np.asarray(weights[labels])
 
 
 def contact_pixels(labels: NDArray[Any]) -> NDArray[np.intp]:

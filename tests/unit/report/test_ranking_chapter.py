@@ -15,6 +15,10 @@ from counterstain.ranking import CallRules, Ranking, fit_doses, rank_treatments
 from counterstain.report.build import build_report
 from counterstain.report.data import read_run
 from counterstain.report.ranking_data import RankingData, read_ranking
+from counterstain.report.sections.ranking_remaining import (
+    remaining_sentences,
+    remaining_table,
+)
 from counterstain.report.sections.ranking_words import (
     healing,
     ranking_notes,
@@ -193,3 +197,52 @@ def test_what_a_reader_must_know_first(make_run: MakeRun, ranking: Ranking) -> N
     assert "Of 18 treatments with enough wells no side effect is known" in notes[1]
     assert sum("P7" in note for note in notes) == 1
     assert "rank correlation of rescue 0.90 [0.80, 0.95]; 17 of 20 calls are alike" in notes[-1]
+
+
+def remaining_rows() -> pd.DataFrame:
+    """Two treatments: one that restores half, one that does something else."""
+    usual = {
+        "Metadata_Compound": "half", "Metadata_Concentration": 10.0, "call": "partial",
+        "way": "to healthy", "source_class": "half 10", "target_class": "healthy",
+        "channel": "mito", "region": "cell", "feature": "mean intensity", "unit": "%",
+        "real": 6.0, "real_low": 4.0, "real_high": 8.0,
+        "counterfactual": 5.0, "counterfactual_low": 3.0, "counterfactual_high": 7.0,
+        "shadow_of": "", "verdict": "none", "restored": 0.94, "restored_low": 0.9,
+        "restored_high": 0.98,
+    }  # fmt: skip
+    shape = {"feature": "form factor", "unit": "", "real": 0.3, "real_low": 0.2, "real_high": 0.4,
+             "restored": 0.12, "restored_low": 0.05, "restored_high": 0.2,
+             "verdict": "confirmed"}  # fmt: skip
+    poison = {"Metadata_Compound": "poison", "call": "toxic/off-axis", "way": "off the axis",
+              "source_class": "diseased", "target_class": "poison 10", "real": -31.0,
+              "real_low": -40.0, "real_high": -22.0, "verdict": "confirmed",
+              "restored": np.nan}  # fmt: skip
+    return pd.DataFrame([usual, usual | shape, usual | poison])
+
+
+def test_what_is_still_missing_and_what_else_changed(make_run: MakeRun, ranking: Ranking) -> None:
+    folder = make_run()
+    add_ranking(folder, ranking)
+    remaining_rows().to_parquet(folder.table("remaining"))
+    words = str(Words(build_report(folder).read_text(encoding="utf-8"))).replace("\xa0", " ")
+    assert "What is still missing, and what else changed" in words
+    assert "mito mean intensity (cell) is 94 % [90, 98]" in words
+    assert "mito form factor (cell) is 12 % [5, 20] restored" in words
+    assert "in real wells: mito form factor (cell) +0.30 [+0.20, +0.40]." in words
+    assert "poison 10 µM (toxic/off-axis): what else changed against diseased" in words
+    assert "mito mean intensity (cell) -31 % [-40, -22]." in words.replace("\N{MINUS SIGN}", "-")
+
+
+def test_nothing_confirmed_is_said_to_be_so(make_run: MakeRun, ranking: Ranking) -> None:
+    folder = make_run()
+    add_ranking(folder, ranking)
+    remaining_rows().assign(verdict="none", restored=np.nan).to_parquet(folder.table("remaining"))
+    data = read_run(folder)
+    first, second = remaining_sentences(data, read(folder))
+    assert first.endswith(
+        "Nothing that still separates it from healthy is confirmed by real wells."
+    )
+    assert second.endswith("off the axis changes in pictures is confirmed by real wells.")
+    table = remaining_table(data, read(folder))
+    assert table is not None
+    assert list(table.rows) == []
