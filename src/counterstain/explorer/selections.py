@@ -162,24 +162,26 @@ def _compare(
     The well is the unit: a thousand cells of one well are one observation of its treatment.
     """
     inside, outside = (_well_means(values, wells, rows) for rows in (chosen, others))
-    first, second = np.array(list(inside.values())), np.array(list(outside.values()))
     both = sorted(inside.keys() & outside.keys())
+    within = len(both) >= _FEWEST_WELLS
+    first = np.array([inside[w] for w in (both if within else inside)])
+    second = np.array([outside[w] for w in (both if within else outside)])
     found: dict[str, Any] = {
         "selected": first.mean() if len(first) else np.nan,
         "rest": second.mean() if len(second) else np.nan,
-        "n_selected": len(first), "n_rest": len(second),
-        "difference": np.nan, "low": np.nan, "high": np.nan, "how": "too few wells",
-    }  # fmt: skip
-    if len(both) >= _FEWEST_WELLS:
-        change = np.array([inside[w] - outside[w] for w in both])
-        half = stats.t.ppf(0.975, len(change) - 1) * stats.sem(change)
-        middle, how = float(change.mean()), f"within {len(change)} wells that have both"
+        "n_selected": len(first),
+        "n_rest": len(second),
+    }
+    if within:
+        half = stats.t.ppf(0.975, len(both) - 1) * stats.sem(first - second)
+        how = f"within {len(both)} wells that have both"
     elif min(len(first), len(second)) >= _FEWEST_WELLS:
         test = stats.ttest_ind(first, second, equal_var=False)
         interval = test.confidence_interval(0.95)
-        middle = float(first.mean() - second.mean())
-        half, how = float(interval.high - interval.low) / 2, "between wells"
+        half = float(interval.high - interval.low) / 2
+        how = f"{len(first)} wells against {len(second)}"
     else:
-        return {key: json_value(value) for key, value in found.items()}
+        half, how = np.nan, "too few wells"
+    middle = found["selected"] - found["rest"] if np.isfinite(half) else np.nan
     found |= {"difference": middle, "low": middle - half, "high": middle + half, "how": how}
     return {key: json_value(value) for key, value in found.items()}

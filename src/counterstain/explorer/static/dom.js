@@ -23,8 +23,13 @@ export function select(label, options, value, onchange, id = null) {
   return el("label", { class: "field" }, el("span", { text: label }), chosen);
 }
 
+let fading;
+
 export function say(text) {
-  document.getElementById("status").textContent = text;
+  const line = document.getElementById("status");
+  line.textContent = text;
+  clearTimeout(fading);
+  fading = setTimeout(() => { line.textContent = ""; }, 5000);
 }
 
 export function number(value, digits = 2) {
