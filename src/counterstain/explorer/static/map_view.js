@@ -244,6 +244,7 @@ class MapView {
     this.polygon = null;
     this.selected = null;
     note({ lasso: null });
+    delete this.pane.dataset.n;
     replace(this.pane);
     this.redraw();
   }
