@@ -16,6 +16,14 @@ from counterstain.networks.checkpoint import load_network
 from counterstain.networks.views import choose_views
 
 Serve = Callable[[Path], contextlib.AbstractContextManager[str]]
+STATES = (
+    "#/plate/0",
+    "#/well/0",
+    "#/field/0",
+    "#/cell/0?map=saliency",
+    "#/map?map=boundary_0&lasso=0,-99,99,-99,99,99,0,99",
+    "#/treatments",
+)
 READY = "main[aria-busy='false']"
 PIXELS = "() => Array.from(document.querySelector('canvas.computed').pixels)"
 PICTURE = "() => document.querySelector('canvas.computed').toDataURL()"
@@ -129,13 +137,14 @@ def test_contrast_is_linked_between_images(page: Any, address: str, finished_run
 
 def test_a_link_shows_the_same_again(page: Any, address: str, finished_run: Path) -> None:
     open_cell(page, address, finished_run, "?step=17&pal=cmy&diff=0&map=saliency&lim=0~0.5_0~1_0~1")
-    state = "() => [location.hash, document.querySelector('canvas.computed').toDataURL(), document.querySelector('canvas.difference').toDataURL(), document.querySelector('.readout').dataset.step]"  # noqa: E501
+    state = """() => [location.hash, document.querySelector('.readout').dataset.step,
+      ...['computed', 'difference'].map(n => document.querySelector(`canvas.${n}`).toDataURL())]"""
     page.wait_for_function("() => document.querySelector('canvas.attribution').width === 40")
     first = page.evaluate(state)
     page.reload()
     page.wait_for_selector(".readout[data-probability]")
     assert page.evaluate(state) == first
-    assert first[3] == "17"
+    assert first[1] == "17"
 
 
 def test_from_plate_to_well_to_field_to_cell_by_keyboard(page: Any, address: str) -> None:
@@ -255,7 +264,7 @@ def test_treatments_sort_and_stand_side_by_side_and_names_stay_text(
 
 
 @pytest.mark.parametrize("page", [1440, 390], indirect=True)
-@pytest.mark.parametrize("state", ["#/plate/0", "#/well/0", "#/field/0", "#/cell/0?map=saliency", "#/map?map=boundary_0&lasso=0,-99,99,-99,99,99,0,99", "#/treatments"])  # fmt: skip
+@pytest.mark.parametrize("state", STATES)
 def test_no_serious_violation_and_nothing_wider_than_the_page(
     page: Any, address: str, state: str
 ) -> None:
@@ -264,6 +273,10 @@ def test_no_serious_violation_and_nothing_wider_than_the_page(
     if "/cell/0" in state:
         page.wait_for_selector(".readout[data-probability]")
     found = axe.Axe().run(page).response["violations"]
-    serious = [(v["id"], [n["html"][:120] for n in v["nodes"]][:3]) for v in found if v["impact"] in ("serious", "critical")]  # fmt: skip
+    serious = [
+        (v["id"], [n["html"][:120] for n in v["nodes"]][:3])
+        for v in found
+        if v["impact"] in ("serious", "critical")
+    ]
     assert serious == []
     assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")

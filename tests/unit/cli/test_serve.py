@@ -40,7 +40,8 @@ def test_a_missing_run_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_the_address_with_a_made_up_token_opens_the_page_from_beyond(a_run: Path) -> None:
-    command = [sys.executable, "-m", "counterstain", "serve", str(a_run), "--host", "0.0.0.0", "--port", "0"]  # fmt: skip
+    verb = [sys.executable, "-m", "counterstain", "serve"]
+    command = [*verb, str(a_run), "--host", "0.0.0.0", "--port", "0"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}
     ) as server:

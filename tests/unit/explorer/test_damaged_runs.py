@@ -49,7 +49,8 @@ def test_a_truncated_table_is_named_and_the_rest_is_shown(a_run: Path, name: str
     assert any(f"{name}.parquet is damaged" in text for text in run["missing"])
     assert client.get("/api/plates/0").json()["wells"]
     assert client.get("/api/items/0/pixels").status_code == 200
-    assert client.get(f"/api/fields/{client.get('/api/items/0').json()['facts']['field']}").status_code == 200  # fmt: skip
+    field = client.get("/api/items/0").json()["facts"]["field"]
+    assert client.get(f"/api/fields/{field}").status_code == 200
 
 
 def test_a_run_that_was_only_cut_into_crops_is_shown(a_run: Path) -> None:
