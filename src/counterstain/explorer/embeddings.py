@@ -174,14 +174,18 @@ class Embeddings:
             with contextlib.suppress(OSError, ValueError, KeyError):
                 return np.asarray(np.load(io.BytesIO(kept))["components"], np.float32)
         network = self._networks.get(self._networks.folds[0])
+        store = self._run.pixels
+        if store is None:
+            raise InvalidInputError(self._networks.why_none())
         n, parts = len(self._run.catalogue.items), []
-        for start in range(0, n, _BLOCK):
-            images = self._networks.pixels_of(list(range(start, min(start + _BLOCK, n))))
-            # The lock is given back after each block, so that a slider never waits for all.
-            with self._networks.lock, torch.no_grad():
-                parts.append(network.profile(images).numpy())
-            report(0.9 * (start + len(images)) / n)
-        profiles = np.nan_to_num(np.concatenate(parts).astype(np.float32))
+        for first, pixels in store.blocks():
+            images = torch.from_numpy(pixels)
+            for start in range(0, len(images), _BLOCK):
+                # The lock is given back after each block: a slider never waits for all.
+                with self._networks.lock, torch.no_grad():
+                    parts.append(network.profile(images[start : start + _BLOCK]).numpy())
+                report(min(0.9, 0.9 * (first + start) / n))
+        profiles = np.nan_to_num(np.concatenate(parts)[:n].astype(np.float32))
         components, _ = principal_components(profiles, n_components=20)
         stream = io.BytesIO()
         np.savez_compressed(stream, components=components)

@@ -4,7 +4,7 @@ import { finished } from "./api.js";
 import { category, diverging, legend, sequential } from "./colours.js";
 import { rgb } from "./display.js";
 import { el, number, replace, say, select, typing } from "./dom.js";
-import { loadSheet, sheetOf, showTile } from "./pictures.js";
+import { loadSheet, showQuickly } from "./pictures.js";
 import { Points } from "./points.js";
 import { go, note, route } from "./state.js";
 import { gallery } from "./well_view.js";
@@ -74,9 +74,15 @@ class MapView {
     this.watch = new ResizeObserver(() => this.redraw());
     this.watch.observe(this.canvas);
     this.redraw();
-    if (run.has_pixels) for (let k = 0; k < Math.min(FIRST_SHEETS, run.sheets.count); k += 1) await loadSheetUnless(this.signal, k, () => this.polygon && !this.selected && this.select());
-    if (this.polygon && !this.selected) this.select();
+    if (this.polygon) this.select();
     this.canvas.dataset.ready = "1";
+    this.fetchSheets();
+  }
+
+  // One after the other, beside everything else: most images are then here before they are wanted.
+  async fetchSheets() {
+    if (!this.run.has_pixels) return;
+    for (let k = 0; k < Math.min(FIRST_SHEETS, this.run.sheets.count) && !this.signal.aborted; k += 1) await loadSheet(k);
   }
 
   drawTools(columns) {
@@ -220,8 +226,7 @@ class MapView {
       this.under = found;
       const item = this.data.item[found];
       if (this.run.has_pixels) {
-        showTile(this.tipPicture, this.run, item, HOVER_PX);
-        loadSheet(sheetOf(this.run, item)).then(() => { if (this.under === found) this.tip.dataset.shown = String(item); });
+        showQuickly(this.tipPicture, this.run, item, HOVER_PX).then(() => { if (this.under === found) this.tip.dataset.shown = String(item); }, () => {});
       }
       const column = this.facts.columns.find((c) => c.name === this.by);
       const value = this.data[this.by][found];
@@ -295,12 +300,6 @@ class MapView {
     this.clear();
     return true;
   }
-}
-
-async function loadSheetUnless(signal, k, before) {
-  if (signal.aborted) return;
-  before();
-  await loadSheet(k);
 }
 
 function parsed(text) {

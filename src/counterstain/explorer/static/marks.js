@@ -41,7 +41,7 @@ export class Marks {
           }
         },
       });
-      replace(box, el("label", { class: "field" }, el("span", { text: "Note" }), note), button,
+      replace(box, el("label", { class: "field" }, el("span", { text: `Note on the ${kind === "faulty_field" ? "field" : "crop"}` }), note), button,
         standing ? el("span", { class: "soft", text: `since ${standing.time.replace("T", " ").replace("+00:00", " UTC")}` }) : null,
         problem ? el("p", { class: "problem", role: "alert", text: problem }) : null,
         this.reason ? el("p", { class: "problem", text: this.reason }) : null);

@@ -4,6 +4,7 @@ import { el } from "./dom.js";
 import { niceLength } from "./display.js";
 
 const asked = new Map();
+const loaded = new Set();
 
 export function sheetOf(run, item) {
   return Math.floor(item / run.sheets.side ** 2);
@@ -14,7 +15,7 @@ export function loadSheet(number) {
   if (!asked.has(number)) {
     const image = new Image();
     image.src = `/api/sheets/${number}.webp`;
-    asked.set(number, image.decode().then(() => true, () => false));
+    asked.set(number, image.decode().then(() => { loaded.add(number); return true; }, () => false));
   }
   return asked.get(number);
 }
@@ -32,6 +33,23 @@ export function showTile(element, run, item, pixels) {
   element.style.backgroundPosition = `-${(at % side) * pixels}px -${Math.floor(at / side) * pixels}px`;
   element.dataset.item = item;
   element.dataset.tile = tile;
+}
+
+// Shows an item at once: out of its sheet where that is here, else alone. Answers when it is decoded.
+export async function showQuickly(element, run, item, pixels) {
+  if (loaded.has(sheetOf(run, item))) {
+    showTile(element, run, item, pixels);
+    return;
+  }
+  const image = new Image();
+  image.src = `/api/items/${item}/thumbnail.webp?size=${pixels}`;
+  element.dataset.item = item;
+  await image.decode();
+  if (element.dataset.item !== String(item)) return;
+  showTile(element, run, item, pixels);
+  element.style.backgroundImage = `url("${image.src}")`;
+  element.style.backgroundSize = `${pixels}px ${pixels}px`;
+  element.style.backgroundPosition = "0 0";
 }
 
 export function tile(run, item, pixels = 64) {
