@@ -128,6 +128,11 @@ class RunFolder:
         return self.root / "explorer"
 
     @property
+    def annotations(self) -> Path:
+        """What people marked in the explorer; only grows."""
+        return self.root / "annotations.csv"
+
+    @property
     def figures(self) -> Path:
         """Figures as PNG and SVG."""
         return self.root / "figures"

@@ -18,6 +18,7 @@ from counterstain.cli.demo import demo
 from counterstain.cli.overlap import overlap
 from counterstain.cli.rank import rank
 from counterstain.cli.run import audit, explain, report, run, score, train
+from counterstain.cli.serve import serve
 from counterstain.cli.simulate import simulate
 from counterstain.errors import CounterstainError, InvalidInputError, OptionalDependencyError
 
@@ -30,7 +31,9 @@ app = App(
     version=__version__,
     help="Explainable phenotyping of microscopy screens. Any verb takes --debug for tracebacks.",
 )
-for _verb in (demo, simulate, check, run, train, score, explain, audit, rank, overlap, report):
+for _verb in (
+    *(demo, simulate, check, run, train, score, explain, audit, rank, overlap, report, serve),
+):
     app.command(_verb)
 
 

@@ -263,8 +263,11 @@ class Editor:
 
         None need be more typical than it was itself.
         """
+        return self.is_like_data(self.at(distance, certify=False, rows=rows).images, rows)
+
+    def is_like_data(self, images: Tensor, rows: Tensor | None = None) -> Tensor:
+        """Return which computed images ``(N,)`` are like the training data, as `is_credible`."""
         network = self._contrast.network
-        images = self.at(distance, certify=False, rows=rows).images
         own = self._typicality if rows is None else self._typicality[rows]
         floor = torch.minimum(network.domain.typicality_low, own)
         typical = network.typicality(images) >= floor - 1e-6 * floor.abs()

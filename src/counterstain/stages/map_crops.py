@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from counterstain.config import ScreenConfig
 from counterstain.masks.foreground import Foreground, fit_foreground
@@ -61,7 +62,15 @@ def called_index(table: pd.DataFrame, class_names: tuple[str, ...]) -> NDArray[n
     return class_index(table.assign(class_name=table["predicted"]), class_names)
 
 
-def empty_places(table: pd.DataFrame, store: CropStore, config: ScreenConfig) -> EmptyPlaces:
+class _Pixels(Protocol):
+    """Whatever gives scaled pixels and nuclei of crops by their numbers."""
+
+    def scaled(self, ids: ArrayLike, /) -> NDArray[np.float32]: ...
+
+    def nuclei(self, ids: ArrayLike, /) -> NDArray[np.uint8]: ...
+
+
+def empty_places(table: pd.DataFrame, store: _Pixels, config: ScreenConfig) -> EmptyPlaces:
     """Find where cells are, from crops spread over all wells."""
     ids = evenly_spaced(table["crop"].to_numpy(np.int64), _SAMPLE)
     images, nuclei = store.scaled(ids), store.nuclei(ids)
