@@ -17,6 +17,7 @@ __all__ = ["remaining_sentences", "remaining_table"]
 
 _TO_HEALTHY = "to healthy"
 _MOST_NAMED = 3
+_WIDEST = 0.5  # of an interval, for a share to be named
 _MOST_ROWS = 120
 
 
@@ -61,9 +62,9 @@ def remaining_table(data: RunData, ranking: RankingData) -> Table | None:
 
 
 def _missing(own: pd.DataFrame, name: str, ranking: RankingData) -> str:
-    shares = own.dropna(subset=["restored"]).drop_duplicates(["channel", "feature"])
-    first = shares[shares["shadow_of"] == ""] if (shares["shadow_of"] == "").any() else shares
-    ordered = first.sort_values("restored", ascending=False, kind="stable").to_dict("records")
+    known = own[(own["restored_high"] - own["restored_low"]) <= _WIDEST]
+    shares = known.drop_duplicates(["channel", "feature"])
+    ordered = shares.sort_values("restored", ascending=False, kind="stable").to_dict("records")
     words = f"{name} ({own['call'].iloc[0]}): "
     if ordered:
         ends = [ordered[0], ordered[-1]] if len(ordered) > 1 else ordered
