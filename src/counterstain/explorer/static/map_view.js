@@ -82,7 +82,11 @@ class MapView {
   // One after the other, beside everything else: most images are then here before they are wanted.
   async fetchSheets() {
     if (!this.run.has_pixels) return;
-    for (let k = 0; k < Math.min(FIRST_SHEETS, this.run.sheets.count) && !this.signal.aborted; k += 1) await loadSheet(k);
+    for (let k = 0; k < Math.min(FIRST_SHEETS, this.run.sheets.count) && !this.signal.aborted; k += 1) {
+      // A sheet costs the server and the browser time that a moving map needs.
+      while (this.moving && !this.signal.aborted) await new Promise((resolve) => setTimeout(resolve, 200));
+      await loadSheet(k);
+    }
   }
 
   drawTools(columns) {
