@@ -130,6 +130,7 @@ def append_annotation(folder: RunFolder, annotation: Annotation) -> None:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> folder = RunFolder(Path(tempfile.mkdtemp()))
     >>> append_annotation(folder, Annotation("faulty_field", "mark", "P1", "B03", 2))
     >>> read_annotations(folder)["well"].tolist()
@@ -181,6 +182,7 @@ def read_annotations(folder: RunFolder) -> pd.DataFrame:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> len(read_annotations(RunFolder(Path("nowhere"))))
     0
     """

@@ -10,7 +10,7 @@ import { go, note, route } from "./state.js";
 import { gallery } from "./well_view.js";
 
 const HOVER_PX = 96;
-const FIRST_SHEETS = 40;
+const FIRST_SHEETS = 100;
 const CORNERS = 60;
 
 export async function mapView(main, context) {
@@ -82,7 +82,11 @@ class MapView {
   // One after the other, beside everything else: most images are then here before they are wanted.
   async fetchSheets() {
     if (!this.run.has_pixels) return;
-    for (let k = 0; k < Math.min(FIRST_SHEETS, this.run.sheets.count) && !this.signal.aborted; k += 1) await loadSheet(k);
+    for (let k = 0; k < Math.min(FIRST_SHEETS, this.run.sheets.count) && !this.signal.aborted; k += 1) {
+      // A sheet costs the server and the browser time that a moving map needs.
+      while (this.moving && !this.signal.aborted) await new Promise((resolve) => setTimeout(resolve, 200));
+      await loadSheet(k);
+    }
   }
 
   drawTools(columns) {
@@ -146,17 +150,20 @@ class MapView {
 
   redraw() {
     if (this.asked) return;
-    this.asked = requestAnimationFrame(() => { this.asked = 0; this.points.draw(); this.drawInk(); });
+    this.asked = requestAnimationFrame(() => { this.asked = 0; if (this.moving) this.points.drawMoving(); else this.points.draw(); this.drawInk(); });
   }
 
   moved() {
+    this.moving = true;
     this.redraw();
     clearTimeout(this.later);
-    this.later = setTimeout(() => { const { x, y, zoom } = this.points.camera; if (!this.signal.aborted) note({ cam: zoom === 1 && !x && !y ? null : [x, y, zoom].map((v) => v.toFixed(4)).join(",") }); }, 150);
+    this.later = setTimeout(() => { this.moving = false; this.redraw(); const { x, y, zoom } = this.points.camera; if (!this.signal.aborted) note({ cam: zoom === 1 && !x && !y ? null : [x, y, zoom].map((v) => v.toFixed(4)).join(",") }); }, 150);
   }
 
   drawInk() {
     const { ink } = this;
+    if (!this.path && !this.polygon && !this.inked) return;
+    this.inked = Boolean(this.path || this.polygon);
     ink.width = this.canvas.clientWidth;
     ink.height = this.canvas.clientHeight;
     const context = ink.getContext("2d");

@@ -9,6 +9,8 @@ const FRAGMENT = `
 precision mediump float; varying vec3 shade;
 void main() { if (length(gl_PointCoord - 0.5) > 0.5) discard; gl_FragColor = vec4(shade, 1.0); }`;
 const BUCKETS = 256;
+const SLOW_MS = 30;
+const FEWEST = 4000;
 
 export class Points {
   constructor(canvas) {
@@ -54,13 +56,32 @@ export class Points {
       this.places[2 * i] = (2 * (x[i] - this.x0)) / this.xSpan - 1;
       this.places[2 * i + 1] = (2 * (y[i] - this.y0)) / this.ySpan - 1;
     }
-    this.fill("place", this.places);
+    this.shuffle();
+    this.fill("place", this.drawn(this.places, 2));
     this.sort();
   }
 
-  setColours(colours) { this.fill("colour", colours); }
+  setColours(colours) { this.fill("colour", this.drawn(colours, 3)); }
 
-  setSizes(sizes) { this.sizes = sizes; this.fill("size", sizes); }
+  setSizes(sizes) { this.fill("size", this.drawn(sizes, 1)); }
+
+  // Drawn in an order by lot (always the same), so that the first few thousand stand for all.
+  shuffle() {
+    this.lot = Uint32Array.from({ length: this.n }, (_, i) => i);
+    let state = 1;
+    for (let i = this.n - 1; i > 0; i -= 1) {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      const j = state % (i + 1);
+      [this.lot[i], this.lot[j]] = [this.lot[j], this.lot[i]];
+    }
+    this.few = this.n;
+  }
+
+  drawn(values, width) {
+    const made = new values.constructor(values.length);
+    for (let i = 0; i < this.n; i += 1) for (let c = 0; c < width; c += 1) made[width * i + c] = values[width * this.lot[i] + c];
+    return made;
+  }
 
   fill(name, data) {
     const { gl } = this;
@@ -93,7 +114,16 @@ export class Points {
     this.ratio = ratio;
   }
 
-  draw() {
+  // While the map moves, a slow machine draws as many points as it keeps up with; at rest all.
+  drawMoving() {
+    const now = performance.now();
+    const took = now - (this.last || 0);
+    this.last = now;
+    if (took < 1000) this.few = took > SLOW_MS ? Math.max(Math.min(FEWEST, this.n), Math.floor(this.few * 0.6)) : Math.min(this.n, Math.ceil(this.few * 1.15));
+    this.draw(this.few);
+  }
+
+  draw(count = this.n) {
     const { gl, camera } = this;
     this.resize();
     gl.viewport(0, 0, this.canvas.width, this.canvas.height);
@@ -103,7 +133,7 @@ export class Points {
     gl.uniform2f(this.at.scale, zoom, zoom);
     gl.uniform2f(this.at.offset, -camera.x * zoom, -camera.y * zoom);
     gl.uniform1f(this.at.ratio, this.ratio * Math.min(3, Math.max(1, camera.zoom ** 0.4)));
-    gl.drawArrays(gl.POINTS, 0, this.n);
+    gl.drawArrays(gl.POINTS, 0, count);
     this.frames += 1;
   }
 
