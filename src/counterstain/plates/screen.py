@@ -97,16 +97,23 @@ def _find(images: ImagesConfig, map_plates: Sequence[str]) -> Found:
 
 
 def _class_errors(wells: pd.DataFrame, fields: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    """Ask for two usable wells a class, since whole wells are held out."""
+    """Ask for two usable wells a class, since whole wells are held out.
+
+    Beside two such classes a class may have one: it is scored, and the split says so.
+    """
     usable = set(
         fields.loc[fields["readable"], _KEYS].drop_duplicates().itertuples(index=False, name=None)
     )
     errors = []
-    for name in names:
-        members = wells.loc[wells["class_name"] == name, _KEYS]
-        rows = list(members.itertuples(index=False, name=None))
+    members = {
+        name: list(wells.loc[wells["class_name"] == name, _KEYS].itertuples(index=False, name=None))
+        for name in names
+    }
+    n_imaged = {name: sum(row in usable for row in rows) for name, rows in members.items()}
+    least = 1 if sum(n >= 2 for n in n_imaged.values()) >= 2 else 2
+    for name, rows in members.items():
         imaged = [row for row in rows if row in usable]
-        if len(imaged) >= 2:
+        if len(imaged) >= least:
             continue
         got = f"one ({' '.join(imaged[0])})" if imaged else "none"
         lost = len(rows) - len(imaged)

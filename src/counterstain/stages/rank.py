@@ -22,7 +22,7 @@ from counterstain.stages.progress import Listener
 from counterstain.stages.rank_activity import measure_activity
 from counterstain.stages.rank_classical import classical_profiles, compare_rankings
 from counterstain.stages.rank_pictures import write_ranking_pictures
-from counterstain.stages.rank_remaining import measure_remaining
+from counterstain.stages.rank_remaining import REMAINING_COLUMNS, measure_remaining
 from counterstain.stages.rank_settings import ranking_settings, why_no_ranking
 from counterstain.stages.rank_side_effects import borrow_side_effects, without_side_effects
 from counterstain.stages.rank_tables import DOSE_COLUMNS, write_ranking
@@ -216,16 +216,19 @@ def _write_remaining(
     ranking: Ranking,
     profiles: _Profiles | None,
 ) -> None:
-    """Write what treatments leave to be done, where the networks can show it."""
-    path = folder.table("remaining")
-    path.unlink(missing_ok=True)
+    """Write what treatments leave to be done; nothing where the networks cannot show it."""
     ends = config.ranking.pair(config.class_names)
-    if ends is None or profiles is None:
-        return
-    if why_no_pictures(config, folder, read_json(folder.metrics), "there are no counterfactuals"):
-        return
-    track = listener.track("what treatments leave")
-    table = measure_remaining(config, folder, crops, store, wells, ranking, profiles, ends, track)
-    if len(table):
-        with atomic_path(path) as temporary:
-            table.to_parquet(temporary, index=False)
+    table = pd.DataFrame(columns=list(REMAINING_COLUMNS))
+    if ends is not None and profiles is not None and not _blind(config, folder):
+        track = listener.track("what treatments leave")
+        table = measure_remaining(
+            config, folder, crops, store, wells, ranking, profiles, ends, track
+        )
+    with atomic_path(folder.table("remaining")) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+def _blind(config: ScreenConfig, folder: RunFolder) -> bool:
+    """Whether the networks of a run can show nothing."""
+    metrics = read_json(folder.metrics)
+    return bool(why_no_pictures(config, folder, metrics, "there are no counterfactuals"))

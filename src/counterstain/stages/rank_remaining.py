@@ -33,9 +33,17 @@ from counterstain.stages.rank_wells import RankedWells
 from counterstain.stages.rows import group_wells, thin_wells
 from counterstain.statistics.calls import HIT, OFF_AXIS, PARTIAL
 
-__all__ = ["OFF_THE_AXIS", "TO_HEALTHY", "measure_remaining"]
+__all__ = ["OFF_THE_AXIS", "REMAINING_COLUMNS", "TO_HEALTHY", "measure_remaining"]
 
 TO_HEALTHY, OFF_THE_AXIS = "to healthy", "off the axis"
+REMAINING_COLUMNS = (
+    "Metadata_Compound", "Metadata_Concentration", "call", "way", "source_class", "target_class",
+    "channel", "region", "feature", "unit", "real", "real_low", "real_high", "real_effect",
+    "counterfactual", "counterfactual_low", "counterfactual_high", "q", "counterfactual_q",
+    "agreement", "shadow_of", "verdict", "sentence", "rank",
+    "restored", "restored_low", "restored_high",
+)  # fmt: skip
+"""Columns of ``tables/remaining.parquet``, also where there is nothing to say."""
 _MOST = {TO_HEALTHY: 6, OFF_THE_AXIS: 4}
 _REAL_CROPS_A_WELL = 60
 _KEY = ["Metadata_Plate", "Metadata_Well"]
@@ -112,7 +120,9 @@ def measure_remaining(
             shares = _restored(run, classical, treated)
             tables.append(part.merge(shares, on=["channel", "region", "feature"], how="left"))
         progress(number + 1, len(chosen))
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    if not tables:
+        return pd.DataFrame(columns=list(REMAINING_COLUMNS))
+    return pd.concat(tables, ignore_index=True)[list(REMAINING_COLUMNS)]
 
 
 def _chosen(treatments: pd.DataFrame) -> pd.DataFrame:

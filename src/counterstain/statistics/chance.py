@@ -11,8 +11,9 @@ screens and p <= 0.025 in 3 to 6 %. The threshold is therefore 0.02.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -178,6 +179,8 @@ def _permute(samples: list[_Floats], statistic: str, n_permutations: int, seed: 
         # The AUC is a rank sum moved and scaled; sums of midranks are exact, so ties stay ties.
         ranks = stats.rankdata(np.concatenate(samples))
         data = [ranks[: samples[0].size], ranks[samples[0].size :]]
+    if min(sample.size for sample in samples) < 2:
+        return _shuffle(data, statistic, n_permutations, seed)
     found = stats.permutation_test(
         data,
         _rank_sum if statistic == "AUC" else _balanced,
@@ -189,6 +192,20 @@ def _permute(samples: list[_Floats], statistic: str, n_permutations: int, seed: 
         rng=np.random.default_rng(seed),
     )
     return float(found.pvalue)
+
+
+def _shuffle(samples: list[_Floats], statistic: str, n_permutations: int, seed: int) -> float:
+    """Return the add-one p-value of shuffled wells: SciPy's test wants two wells of every class."""
+    kernel: Callable[..., _Floats] = partial(_rank_sum, axis=1) if statistic == "AUC" else _balanced
+    ends = np.cumsum([sample.size for sample in samples])[:-1]
+    pooled = np.concatenate(samples)
+    rows = np.tile(pooled, (n_permutations, 1))
+    drawn = np.random.default_rng(seed).permuted(rows, axis=1)
+    null = kernel(*np.split(drawn, ends, axis=1))
+    found = float(kernel(*np.split(pooled[None], ends, axis=1))[0])
+    # Rounding must not part what is equal.
+    reached = int(np.count_nonzero(null >= found - 1e-12))
+    return (reached + 1) / (n_permutations + 1)
 
 
 def _smallest_p(sizes: list[int], n_permutations: int) -> float:

@@ -120,3 +120,12 @@ def test_null_screens_stay_silent() -> None:
 def test_invalid_input_is_named(scores, labels, names, message) -> None:
     with pytest.raises(InvalidInputError, match=message):
         is_at_chance(scores, labels, names, seed=0)
+
+
+@pytest.mark.parametrize("names", [TWO, THREE])
+def test_a_class_of_one_well_is_permuted_like_any_other(names) -> None:
+    labels = np.repeat(np.arange(len(names)), [4, 1, 4][: len(names)])
+    scores = labels.astype(float) if len(names) == 2 else np.eye(3)[labels]
+    found = is_at_chance(scores, labels, names, seed=0)
+    ways = 5 if len(names) == 2 else 630  # of dealing the wells to the classes
+    assert found.p_value == pytest.approx(1 / ways, rel=0.25)

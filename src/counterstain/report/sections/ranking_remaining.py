@@ -24,7 +24,7 @@ _MOST_ROWS = 120
 def remaining_sentences(data: RunData, ranking: RankingData) -> list[str]:
     """Say of each partial hit what it restores and lacks, of each toxic one what else changed."""
     table = data.table("remaining")
-    if table is None:
+    if table is None or table.empty:
         return []
     found = []
     for (_, way), own in table.groupby([_named(table, ranking), "way"], sort=False, dropna=False):
@@ -37,7 +37,7 @@ def remaining_sentences(data: RunData, ranking: RankingData) -> list[str]:
 def remaining_table(data: RunData, ranking: RankingData) -> Table | None:
     """Return a row per treatment and measurement that is restored, missing or new."""
     table = data.table("remaining")
-    if table is None:
+    if table is None or table.empty:
         return None
     rows = table[(table["verdict"] != "none") | table["restored"].notna()]
     names = _named(rows, ranking).tolist()
