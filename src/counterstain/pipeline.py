@@ -4,7 +4,8 @@ Read from top to bottom: a screen is read, cut into crops, a network is trained 
 is scored by a network that never saw its well, the scores are summed up, counterfactuals and maps
 are made and judged, the whole is audited, treatments are ranked, and the report is written. Each
 stage reads what the one before wrote, so a stage can be repeated on a finished run, and a run that
-was killed goes on where it stopped.
+was killed goes on where it stopped. Fields and crops that people marked leave everything from
+training on; a stage that was made with other marks is made again.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from counterstain.annotations import read_annotations
 from counterstain.errors import InvalidInputError, RunFolderError
 from counterstain.files import read_json
 from counterstain.plates.screen import Screen, read_screen
@@ -27,6 +29,7 @@ from counterstain.stages.boundary import map_boundary
 from counterstain.stages.explain import explain_classes
 from counterstain.stages.gallery import generate_gallery
 from counterstain.stages.likelihood import measure_likelihood
+from counterstain.stages.marks import honour_marks
 from counterstain.stages.progress import Listener, Silent
 from counterstain.stages.rank import rank_screen
 from counterstain.stages.record import RunRecord, open_run
@@ -70,10 +73,10 @@ class _Run:
                 self.screen.config, self.folder, self._crops(), store, self.record, self.listener
             )
 
-    def score(self) -> None:
+    def score(self, *, keep: bool = False) -> None:
         with CropStore.open(self.folder.crops) as store:
             score_plate(self.screen.config, self.folder, self._crops(), store, self.listener)
-        summarise_scores(self.screen, self.folder, self._crops(), self.record)
+        summarise_scores(self.screen, self.folder, self._crops(), self.record, keep=keep)
 
     def explain(self) -> None:
         with CropStore.open(self.folder.crops) as store:
@@ -93,6 +96,31 @@ class _Run:
 
     def _crops(self) -> pd.DataFrame:
         return pd.read_parquet(self.folder.table("crops"))
+
+    def honour_marks(self, stage: str) -> None:
+        """Bring tables to the standing marks, before a stage is made that reads them.
+
+        Where networks stay as they are, wells are scored anew by them, as the marks stand.
+        """
+        marks = honour_marks(self.screen, self.folder, self.record, train=stage == "train")
+        for sentence in (marks.sentence, marks.complaint):
+            if sentence:
+                self.listener.say(f"note: {sentence}")
+        if stage in ("train", "score") or self.record.made_with("score") == marks.digest:
+            return
+        self.listener.say("Wells are scored again as the marks stand; networks stay as trained.")
+        self.record.forget(("score",))
+        with self.record.stage("score"):
+            self.score(keep=True)
+
+    def say_outdated(self) -> None:
+        """Name the stages that were made with other marks."""
+        other = [s for s in STAGES[1:] if self.record.made_with(s) not in (None, self.record.marks)]
+        if other:
+            self.listener.say(
+                f"note: made with other marks than stand now: {', '.join(other)}. "
+                "`counterstain run --resume` makes them again."
+            )
 
     def do(self, stage: str) -> None:
         """Do a stage, unless it was done before."""
@@ -118,7 +146,8 @@ def run(
     out : str or Path
         A new or empty folder, or with `resume` one that holds the same run unfinished.
     resume : bool
-        Go on with a run that was stopped; it ends in the same tables.
+        Go on with a run that was stopped; it ends in the same tables. On a finished run, what
+        rests on other marks than stand in ``annotations.csv`` now is made again.
     listener : Listener, optional
         Somebody to tell how far it is.
 
@@ -147,12 +176,16 @@ def run(
         heard.say(f"note: {note}")
     check_network(screen.config, _crop_size(screen))
     folder = RunFolder(Path(out))
+    if folder.root.is_dir():
+        read_annotations(folder)  # A damaged file is named now, not after the crops are cut.
     this = _Run(screen, folder, open_run(screen, folder, resume=resume), heard)
     try:
         this.do("crops")
     except InvalidInputError:
         this.record.discard()
         raise
+    this.honour_marks("train")
+    this.record.forget_outdated(STAGES[1:])
     for stage in STAGES[1:]:
         this.do(stage)
     return folder
@@ -203,18 +236,24 @@ def repeat(
             f"`{stage}` needs the stages before it; {folder.root} lacks {', '.join(missing)}: run "
             f"`counterstain run {config} --out {out} --resume`."
         )
+    this = _Run(screen, folder, record, heard)
+    if stage not in ("crops", "report"):
+        this.honour_marks(stage)
     if stage == "train":
         for path in folder.models.glob("fold_*"):
             path.unlink()
     record.forget(STAGES[position:])
-    _Run(screen, folder, record, heard).do(stage)
+    this.do(stage)
+    if stage != "report":
+        this.say_outdated()
     return folder
 
 
 def rank(config: str | Path, out: str | Path, *, listener: Listener | None = None) -> RunFolder:
     """Rank the treatments of a finished run again, and write its report.
 
-    Takes seconds to minutes. ``[ranking]`` in the screen may have changed since the run.
+    Takes seconds to minutes. ``[ranking]`` in the screen may have changed since the run. Fields and
+    crops that were marked since then leave the wells' profiles; networks stay as trained.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ __all__ = ["map_routes"]
 _CATEGORIES = {
     "class_name": "Class of the well", "predicted": "Called", "Metadata_Compound": "Treatment",
     "Metadata_Stimulation": "Stimulation", "Metadata_Plate": "Plate", "state": "State",
-    "usable": "Faulty field",
+    "usable": "Left out",
 }  # fmt: skip
 _NUMBERS = {"score": "Score (log-odds)", "overlap": "Overlap (IoU)",
             "Metadata_Concentration": "Concentration"}  # fmt: skip
@@ -114,7 +114,9 @@ def _add_columns(items: pd.DataFrame, arrays: dict[str, NDArray[Any]]) -> list[d
         if column in items:
             values = items[column]
             if column == "usable":
-                values = values.astype(bool).map({True: "no", False: "faulty"})
+                values = values.astype(bool).map({True: "no", False: "faulty field"})
+                if "mislabelled" in items:
+                    values = values.where(~items["mislabelled"].astype(bool), "mislabelled")
             names, arrays[column] = _levels(values)
             columns.append({"name": column, "label": label, "levels": names})
     for column, label in _NUMBERS.items():

@@ -67,5 +67,6 @@ def _rows(
     rows["y"] = np.concatenate([y for y, _ in places])
     rows["x"] = np.concatenate([x for _, x in places])
     rows["usable"] = ~repeated["faulty"].to_numpy(dtype=bool)
+    rows["mislabelled"] = False  # Nobody can have looked at them yet.
     rows["fold"] = repeated["fold"].to_numpy(dtype=np.int64)
     return rows

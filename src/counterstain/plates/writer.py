@@ -23,8 +23,9 @@ from counterstain.plates.field_work import work_fields
 from counterstain.plates.plate_scale import PlateCounts, table_records
 from counterstain.plates.quality import flag_faulty
 from counterstain.plates.scaling import PixelScaling
-from counterstain.plates.splits import assign_folds, choose_group, single_group_classes
+from counterstain.plates.splits import choose_group, single_group_classes
 from counterstain.plates.store import CropWriter
+from counterstain.plates.well_folds import fold_wells, wells_among
 from counterstain.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -64,13 +65,13 @@ def write_crops(
         fields are the crops, or the disk is full.
     """
     shape, dtype = _planned_crops(screen)
-    _folds(screen, screen.wells["n_fields"] > 0)
+    fold_wells(screen, screen.wells["n_fields"] > 0)
     with atomic_path(folder.crops) as path:
         writing = _Writing(screen, CropWriter(path, shape, dtype))
         writing.run(progress)
         fields = writing.field_table()
-        usable = _has_usable(screen, fields)
-        folds, n_folds = _folds(screen, usable, fields)
+        usable = wells_among(screen, fields[~fields["faulty"] & (fields["n_crops"] > 0)])
+        folds, n_folds = fold_wells(screen, usable, fields)
         writing.note_single_groups(usable)
         writing.close(n_folds, shape)
         with (
@@ -102,40 +103,6 @@ def _planned_crops(screen: Screen) -> tuple[tuple[int, int, int], np.dtype[Any]]
             'use "cells" or "tiles", or leave the odd ones out.'
         )
     return (len(screen.channels), *next(iter(sizes))), dtype
-
-
-def _has_usable(screen: Screen, fields: pd.DataFrame) -> pd.Series[bool]:
-    wells = pd.MultiIndex.from_frame(screen.wells[_KEY])
-    usable = ~fields["faulty"] & (fields["n_crops"] > 0)
-    good = pd.MultiIndex.from_frame(fields.loc[usable, _KEY])
-    return pd.Series(wells.isin(good), index=screen.wells.index)
-
-
-def _folds(
-    screen: Screen, usable: pd.Series[bool], fields: pd.DataFrame | None = None
-) -> tuple[pd.DataFrame, int]:
-    """Fold of every well; a class that has none to train on is named with the reasons."""
-    wells, problems = screen.wells, []
-    for name in screen.class_names:
-        if (usable & (wells["class_name"] == name)).any():
-            continue
-        reasons: Counter[str] = Counter()
-        if fields is not None:
-            reasons.update(fields.loc[fields["class_name"] == name, "reason"].replace("", "fine"))
-        seen = ", ".join(f"{reason} ({n})" for reason, n in reasons.most_common(3))
-        problems.append(
-            f"{screen.path}: class {name!r} must have crops to train on; it has none"
-            + (f" (its fields: {seen}): check the images" if seen else ": check `[classes]`")
-            + ", `[crops]` and `[quality]`."
-        )
-    if problems:
-        raise InvalidInputError(problems)
-    config = screen.config
-    group = choose_group(wells, config.split.group)
-    fold, n_folds = assign_folds(
-        wells, group, config.split.folds, config.run.seed, usable=usable, single=True
-    )
-    return wells[_KEY].assign(fold=fold), n_folds
 
 
 class _Writing:

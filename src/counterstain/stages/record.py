@@ -53,6 +53,24 @@ class RunRecord:
         """Whether a stage ended before."""
         return bool(self.content["stages"].get(stage, {}).get("state") == "done")
 
+    @property
+    def marks(self) -> str:
+        """Digest of the marks set by hand that the tables hold; empty where there are none."""
+        return str((self.content.get("marks") or {}).get("digest", ""))
+
+    def made_with(self, stage: str) -> str | None:
+        """Return the digest of the marks that a stage was made with; None if it did not end."""
+        if not self.is_done(stage):
+            return None
+        return str(self.content["stages"][stage].get("marks", ""))
+
+    def forget_outdated(self, stages: tuple[str, ...]) -> None:
+        """Forget from the first stage on that did not end or was made with other marks."""
+        for position, stage in enumerate(stages):
+            if self.made_with(stage) != self.marks:
+                self.forget(stages[position:])
+                return
+
     def forget(self, stages: tuple[str, ...]) -> None:
         """Mark stages as not done, so that they are made again."""
         for stage in stages:
@@ -98,7 +116,11 @@ class RunRecord:
         start = time.perf_counter()
         yield
         seconds = round(time.perf_counter() - start, 3)
-        self.content["stages"][name] = {"state": "done", "seconds": seconds}
+        done = {"state": "done", "seconds": seconds}
+        if name != "crops":
+            # Pixels do not depend on what people think of them; all that follows does.
+            done["marks"] = self.marks
+        self.content["stages"][name] = done
         self.save()
 
 
@@ -165,6 +187,7 @@ def _start(screen: Screen) -> dict[str, Any]:
         "device": "",
         "notes": list(screen.notes),
         "resolved": {},
+        "marks": {},
         "stages": {},
     }
 
@@ -179,8 +202,10 @@ def open_run(screen: Screen, folder: RunFolder, *, resume: bool) -> RunRecord:
     folder : RunFolder
         Where it goes.
     resume : bool
-        Go on with a run that was stopped. Where only ``[ranking]`` changed, or the run is older
-        than that section, the stages that read it are marked as not done.
+        Go on with a run that was stopped. A new run may begin in a folder that holds nothing but
+        ``annotations.csv``: marks that it shall honour from the start. Where only ``[ranking]``
+        changed, or the run is older than that section, the stages that read it are marked as not
+        done.
 
     Raises
     ------
@@ -191,7 +216,7 @@ def open_run(screen: Screen, folder: RunFolder, *, resume: bool) -> RunRecord:
     if root.exists() and not root.is_dir():
         raise RunFolderError(f"`out` must be a folder; {root} is a file: choose another name.")
     if not folder.run_json.is_file():
-        if root.is_dir() and any(root.iterdir()):
+        if root.is_dir() and any(path != folder.annotations for path in root.iterdir()):
             raise RunFolderError(
                 f"`out` must be a new or empty folder; {root} holds other files and no run.json: "
                 "choose another folder."

@@ -13,6 +13,7 @@ from counterstain.files import atomic_path, read_json, write_json
 from counterstain.plates.screen import Screen
 from counterstain.run_folder import RunFolder
 from counterstain.stages.many_classes import calibration_of, hierarchy_of, pairs_of
+from counterstain.stages.marks import BY_HAND
 from counterstain.stages.record import RunRecord
 from counterstain.stages.rows import class_index, group_wells, metadata_columns
 from counterstain.stages.three_way import axes_of
@@ -95,12 +96,18 @@ def _doses(wells: pd.DataFrame, config: ScreenConfig) -> list[dict[str, Any]]:
     return rows
 
 
-def _quality(fields: pd.DataFrame) -> dict[str, Any]:
+def _quality(fields: pd.DataFrame, crops: pd.DataFrame) -> dict[str, Any]:
     reasons = fields.loc[fields["faulty"], "reason"].str.split("; ").explode()
+    by_hand = fields.loc[fields["reason"].str.split("; ").map(lambda r: BY_HAND in r), "field"]
     return {
         "n_fields": len(fields),
         "n_faulty": int(fields["faulty"].sum()),
         "reasons": {str(k): int(v) for k, v in reasons.value_counts().sort_index().items()},
+        "by_hand": {
+            "n_fields": len(by_hand),
+            "n_crops_of_fields": int(crops["field"].isin(by_hand).sum()),
+            "n_crops": int(crops["mislabelled"].sum()) if "mislabelled" in crops else 0,
+        },
     }
 
 
@@ -155,9 +162,17 @@ def _classifier(scores: pd.DataFrame, wells: pd.DataFrame, config: ScreenConfig)
 
 
 def summarise_scores(
-    screen: Screen, folder: RunFolder, crops: pd.DataFrame, record: RunRecord
+    screen: Screen,
+    folder: RunFolder,
+    crops: pd.DataFrame,
+    record: RunRecord,
+    *,
+    keep: bool = False,
 ) -> None:
-    """Write ``tables/wells.parquet`` and the classifier's part of ``metrics.json``."""
+    """Write ``tables/wells.parquet`` and the classifier's part of ``metrics.json``.
+
+    With `keep`, what later stages wrote into ``metrics.json`` stays there.
+    """
     config = screen.config
     fields = pd.read_parquet(folder.table("fields"))
     scores = pd.read_parquet(folder.table("scores"))
@@ -178,9 +193,12 @@ def summarise_scores(
         metrics["axes"] = axes_of(folder, config)
     metrics["hierarchy"] = hierarchy_of(metrics["confusion"], config)
     metrics["calibration"]["temperatures"] = _temperatures(folder)
-    metrics["quality"] = _quality(fields)
+    metrics["quality"] = _quality(fields, crops)
     metrics["training"] = _training(folder, record, config)
-    metrics |= {"inverse": None, "oracle": None}
+    later = {"inverse": None, "oracle": None}
+    if keep:
+        later |= {key: v for key, v in read_json(folder.metrics).items() if key not in metrics}
+    metrics |= later
     with atomic_path(folder.table("wells")) as temporary:
         columns = [
             *metadata_columns(wells),

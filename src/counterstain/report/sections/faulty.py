@@ -18,6 +18,7 @@ from counterstain.plates.scaling import PixelScaling
 from counterstain.report.chapter import Chapter, Table
 from counterstain.report.data import RunData
 from counterstain.report.figure_book import FigureBook, PageFigure
+from counterstain.report.marks import read_marks
 from counterstain.report.numbers import count
 from counterstain.report.sections.answer import GAMMA
 
@@ -28,12 +29,13 @@ _MOST_ROWS = 200
 
 
 def faulty_chapter(data: RunData, book: FigureBook) -> Chapter:
-    """Return pictures of faulty fields and a table of all of them."""
+    """Return pictures of faulty fields, a table of all of them, and what was marked by hand."""
     fields = data.table("fields")
     if fields is None:
         return Chapter("faulty", "Faulty fields", "Faulty", {"problem": data.missing["fields"]})
     order = ["Metadata_Plate", "Metadata_Well", "Metadata_Site"]
     faulty = fields[fields["faulty"].astype(bool)].sort_values(order)
+    marks = read_marks(data)
     content: dict[str, object] = {
         "problem": "",
         "n_fields": count(len(fields)),
@@ -41,6 +43,8 @@ def faulty_chapter(data: RunData, book: FigureBook) -> Chapter:
         "reasons": _reasons(data),
         "figure": _figure(data, faulty, book) if len(faulty) else None,
         "table": _table(data, faulty) if len(faulty) else None,
+        "marks": marks.sentences,
+        "marks_table": marks.table,
         "n_rows_left_out": max(len(faulty) - _MOST_ROWS, 0),
     }
     return Chapter("faulty", "Faulty fields", "Faulty", content)

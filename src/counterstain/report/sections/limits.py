@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from counterstain.report.chapter import Chapter
 from counterstain.report.data import RunData
+from counterstain.report.marks import read_marks
 from counterstain.report.numbers import count
 from counterstain.report.overlap_data import OverlapData
 from counterstain.report.sections.overlap_methods import overlap_limits
@@ -52,6 +53,13 @@ def _own(data: RunData) -> list[str]:
         items.append(
             f"{count(quality['n_faulty'])} of {count(quality['n_fields'])} fields were left out as "
             "faulty; a treatment that kills or detaches cells can be hidden among them."
+        )
+    marks = read_marks(data)
+    if data.has_classes:
+        items += [*marks.sentences]
+    if data.has_overlap and len(marks.standing):
+        items.append(
+            "Marks set by hand change nothing in the overlap of cells: it leaves none out."
         )
     if len(data.classes) > 2 and data.has_classes:
         items.append("With more than two classes, effects compare each with the first.")
