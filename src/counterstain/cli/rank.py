@@ -12,6 +12,9 @@ __all__ = ["rank"]
 def rank(screen: Path, /, *, out: Path) -> None:
     """Rank the treatments of a run again by rescue and side effect, and write its report.
 
+    Fields and crops that were marked in the explorer leave the wells' profiles; networks stay as
+    trained.
+
     Parameters
     ----------
     screen

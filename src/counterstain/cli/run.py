@@ -19,7 +19,8 @@ def run(screen: Path, /, *, out: Path, resume: bool = False) -> None:
     out
         A new or empty folder for everything the run makes.
     resume
-        Go on with a run that was stopped; it ends in the same tables.
+        Go on with a run that was stopped; it ends in the same tables. On a finished run, what
+        rests on other marks than were set in the explorer since is made again.
     """
     from counterstain.pipeline import run as run_screen
 
