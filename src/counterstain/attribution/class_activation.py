@@ -136,8 +136,9 @@ def grad_cam_plus_plus(
 
     Parameters
     ----------
-    model, images, target_class, layer, layer_input, output_index, relu, upsample, score, against, \
-minibatch_size
+    model, images, target_class, layer, layer_input, output_index, relu, upsample, score, against
+        As for :func:`grad_cam`.
+    minibatch_size
         As for :func:`grad_cam`.
 
     Returns

@@ -57,9 +57,9 @@ def integrated_gradients(
         of one image or of all. 0 is the background of images that are scaled by the plate.
     steps : int
         Points of the integral, at least 2.
-    method : {"gausslegendre", "riemann_left", "riemann_right", "riemann_middle", \
-"riemann_trapezoid"}
-        How the integral is taken. The first is most exact for smooth networks.
+    method : str
+        How the integral is taken: ``gausslegendre``, most exact for smooth networks, or
+        ``riemann_left``, ``riemann_right``, ``riemann_middle``, ``riemann_trapezoid``.
     multiply_by_inputs : bool
         Without it the integral alone is returned: a sensitivity, not a contribution.
     minibatch_size : int, optional
