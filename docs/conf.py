@@ -21,7 +21,7 @@ extensions = [
     "sphinx_design",
 ]
 exclude_patterns = ["_build"]
-nitpicky = False
+smartquotes = False  # `--debug` is no dash.
 
 # Headings of existing pages are linked to by name, as on the forge that shows the same files.
 myst_heading_anchors = 3

@@ -83,7 +83,9 @@ def test_defaults_and_ranges_are_those_of_the_schema(
             assert re.search(rf"(?<![\d.]){re.escape(f'{bound:g}')}(?![\d.])", limits), limits
 
 
-@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
+@pytest.mark.parametrize(
+    "page", sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
+)
 def test_pages_name_no_key_that_does_not_exist(page: str) -> None:
     text, known = (DOCS / page).read_text(encoding="utf-8"), sections()
     for section, key in re.findall(r"`(\w+)\.(\w+)(?: = [^`]*)?`", text):
