@@ -23,8 +23,13 @@ ids = [page.relative_to(DOCS).as_posix() for page in PAGES]
 
 @pytest.fixture
 def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in; figures are small, since nobody prints them."""
+    """An empty folder to work in.
+
+    The page of a run is left out, and figures are small: drawing takes longer than all else, and
+    the tests of the command line draw it.
+    """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pipeline, "build_report", lambda folder: folder.report)
     monkeypatch.setattr(style, "_PRINT_DPI", 40)
     monkeypatch.setattr(style, "_PAGE_DPI", 40)
     return tmp_path
@@ -50,12 +55,10 @@ def test_the_coculture(reader: Path) -> None:
 
 
 @pytest.mark.slow
-def test_bbbc013(reader: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bbbc013(reader: Path) -> None:
     if not (DATA / "bbbc013" / "platemap.csv").is_file():
         pytest.skip("the image set BBBC013 is not on this machine (COUNTERSTAIN_DATA)")
     put_bbbc013()
-    # The page of a run is drawn in the tutorial above.
-    monkeypatch.setattr(pipeline, "build_report", lambda folder: folder.report)
     follow(blocks(TUTORIALS / "bbbc013.md"), "bbbc013")
     assert (reader / "RUN" / "tables" / "wells.parquet").is_file()
 
