@@ -84,8 +84,9 @@ def test_tables_and_store_agree(plate, tmp_path):
         assert column in fields
     assert crops["crop"].tolist() == list(range(len(crops)))
     assert list(crops.columns[:2]) == ["crop", "field"]
-    assert list(crops.columns[-4:]) == ["y", "x", "usable", "fold"]
+    assert list(crops.columns[-5:]) == ["y", "x", "usable", "mislabelled", "fold"]
     assert crops["usable"].all()
+    assert not crops["mislabelled"].any()
     assert (crops.groupby("Metadata_Well")["fold"].nunique() == 1).all()
     assert ((crops["fold"] == -1) == (crops["class_name"] == "")).all()
     with CropStore.open(tmp_path / "crops.zarr") as store:
