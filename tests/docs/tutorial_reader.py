@@ -27,7 +27,15 @@ QUICK = {
     "ranking": {"min_cells": "4", "classical_crops": "6"},
     "run": {"counterfactual_wells": "2"},
 }
-QUICK_OVERLAP = {"overlap": {"budget": '"6 s"'}}
+QUICK_OVERLAP = {
+    "overlap": {
+        "patch": "64",
+        "patches_per_field": "9",
+        "stored_patches": "200",
+        "latents": "4",
+        "budget": '"6 s"',
+    }
+}
 QUICK_BBBC013 = QUICK | {
     "crops": {"max_per_field": "6"},
     "ranking": {"classical_crops": "4"},
