@@ -14,6 +14,7 @@ __all__ = [
     "MissingFileError",
     "NotInvertibleError",
     "OptionalDependencyError",
+    "ReadOnlyError",
     "RunFolderError",
     "UndefinedStatisticWarning",
     "UnreadableImageError",
@@ -59,6 +60,10 @@ class UnreadableImageError(InvalidInputError, OSError):
 
 class RunFolderError(InvalidInputError, FileExistsError):
     """The output folder cannot hold this run: it holds another one, or is incomplete."""
+
+
+class ReadOnlyError(InvalidInputError, PermissionError):
+    """A folder that must be written to is on read-only media, or belongs to somebody else."""
 
 
 class NotInvertibleError(CounterstainError, ArithmeticError):

@@ -17,11 +17,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from counterstain.errors import InvalidInputError
+from counterstain.errors import InvalidInputError, ReadOnlyError
 
 __all__ = ["atomic_path", "digest", "read_json", "write_json", "write_text"]
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 def _remove(path: Path) -> None:
@@ -58,6 +59,8 @@ def atomic_path(final: Path) -> Iterator[Path]:
     ------
     InvalidInputError
         If the disk is full; nothing is left behind.
+    ReadOnlyError
+        If the folder cannot be written to.
 
     Examples
     --------
@@ -81,6 +84,12 @@ def atomic_path(final: Path) -> Iterator[Path]:
             raise InvalidInputError(
                 f"The disk that holds {final.parent} is full: {final.name} was not written and "
                 "nothing half written is left; free some space and go on with --resume."
+            ) from error
+        if isinstance(error, OSError) and error.errno in _READ_ONLY:
+            raise ReadOnlyError(
+                f"{final.parent} must be a folder that can be written to; {final.name} cannot be "
+                f"written there ({error.strerror}): give another folder, or copy the run to a disk "
+                "that is not read-only."
             ) from error
         raise
     except BaseException:

@@ -134,13 +134,18 @@ class RunFolder:
 
     @property
     def figures(self) -> Path:
-        """Figures as PNG and SVG."""
+        """Figures as PNG, SVG and PDF, their tables as CSV."""
         return self.root / "figures"
 
     @property
     def report(self) -> Path:
         """The page to open."""
         return self.root / "report" / "index.html"
+
+    @property
+    def report_file(self) -> Path:
+        """The same page with nothing beside it, for mail."""
+        return self.root / "report" / "report.html"
 
     def table(self, name: str) -> Path:
         """Return the path of a table by its name without ending."""

@@ -15,9 +15,12 @@ from cyclopts import App, CycloptsError
 from counterstain import __version__
 from counterstain.cli.check import check
 from counterstain.cli.demo import demo
+from counterstain.cli.export import export
+from counterstain.cli.napari import open_napari
 from counterstain.cli.overlap import overlap
 from counterstain.cli.rank import rank
-from counterstain.cli.run import audit, explain, report, run, score, train
+from counterstain.cli.report import report
+from counterstain.cli.run import audit, explain, run, score, train
 from counterstain.cli.serve import serve
 from counterstain.cli.simulate import simulate
 from counterstain.errors import CounterstainError, InvalidInputError, OptionalDependencyError
@@ -32,9 +35,24 @@ app = App(
     help="Explainable phenotyping of microscopy screens. Any verb takes --debug for tracebacks.",
 )
 for _verb in (
-    *(demo, simulate, check, run, train, score, explain, audit, rank, overlap, report, serve),
+    *(
+        demo,
+        simulate,
+        check,
+        run,
+        train,
+        score,
+        explain,
+        audit,
+        rank,
+        overlap,
+        report,
+        export,
+        serve,
+    ),
 ):
     app.command(_verb)
+app.command(open_napari, name="napari")
 
 
 def _complain(message: str) -> None:

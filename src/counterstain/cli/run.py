@@ -6,7 +6,7 @@ from pathlib import Path
 
 from counterstain.cli.progress import TerminalListener
 
-__all__ = ["audit", "explain", "report", "run", "score", "train"]
+__all__ = ["audit", "explain", "run", "score", "train"]
 
 
 def run(screen: Path, /, *, out: Path, resume: bool = False) -> None:
@@ -87,17 +87,3 @@ def audit(screen: Path, /, *, out: Path) -> None:
         The run folder.
     """
     _repeat("audit", screen, out)
-
-
-def report(folder: Path, /) -> None:
-    """Write the report of a run again.
-
-    Parameters
-    ----------
-    folder
-        The run folder.
-    """
-    from counterstain.report import build_report
-    from counterstain.run_folder import RunFolder
-
-    print(f"Report: {build_report(RunFolder(folder))}")

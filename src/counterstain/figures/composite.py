@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from counterstain.errors import InvalidInputError
 
-__all__ = ["channel_colours", "compose_channels", "nice_length"]
+__all__ = ["PALETTES", "channel_colours", "compose_channels", "nice_length", "palette_colours"]
 
 # Nuclei blue (light enough to be seen on black), then green and magenta: the three stay apart in
 # every common colour vision, and green over magenta gives white.
@@ -22,6 +22,38 @@ _NUCLEUS = "#4f8bff"
 # What microscopists call the usual lookup tables, where CSS means a darker colour.
 _LOOKUP_TABLES = {"blue": _NUCLEUS, "green": "#00ff00", "gray": "#ffffff", "grey": "#ffffff"}
 _OTHERS = ("#1fd65f", "#ff4fd8", "#ffc400", "#00d5ff", "#ff7a2f", "#b6a2ff", "#d0d0d0")
+
+PALETTES = {
+    "cmy": ("#00ffff", "#ff00ff", "#ffff00", "#ffffff", "#ff8a5c", "#7d8bff", "#6ee787", "#c0c0c0"),
+}
+"""Channel colours by name: cyan, magenta and yellow stay apart in every common colour vision."""
+
+
+def palette_colours(name: str, n_channels: int) -> tuple[str, ...]:
+    """Return the colours of a palette, in the order of the channels.
+
+    Parameters
+    ----------
+    name : str
+        A key of `PALETTES`.
+    n_channels : int
+        Number of channels, 1 to 8.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such palette.
+
+    Examples
+    --------
+    >>> palette_colours("cmy", 2)
+    ('#00ffff', '#ff00ff')
+    """
+    if name not in PALETTES:
+        raise InvalidInputError(
+            f"`palette` must be run or {' or '.join(PALETTES)}; got {name!r}: choose one of these."
+        )
+    return PALETTES[name][:n_channels]
 
 
 def channel_colours(

@@ -103,6 +103,8 @@ def _settings() -> Any:
         "figure.facecolor": "white",
         "hatch.linewidth": 0.6,
         "svg.fonttype": "none",
+        # Letters stay letters in a PDF, too: journals refuse the outlines of Type 3.
+        "pdf.fonttype": 42,
         "svg.hashsalt": "counterstain",
         "path.simplify": True,
     }
@@ -205,8 +207,8 @@ class SavedFigure:
 
     Parameters
     ----------
-    png, svg : Path
-        Files for print (300 dpi) and for editing (text as text).
+    png, svg, pdf : Path
+        Files for print (300 dpi), and for editing (text as text).
     webp : bytes
         Lossless picture at 200 dpi.
     width, height : float
@@ -215,6 +217,7 @@ class SavedFigure:
 
     png: Path
     svg: Path
+    pdf: Path
     webp: bytes
     width: float
     height: float
@@ -222,7 +225,7 @@ class SavedFigure:
 
 @styled
 def save_figure(figure: Figure, folder: Path, name: str) -> SavedFigure:
-    """Write a figure as PNG and SVG, and render it for a page.
+    """Write a figure as PNG, SVG and PDF, and render it for a page.
 
     The same figure gives the same bytes: no date is written.
 
@@ -249,10 +252,10 @@ def save_figure(figure: Figure, folder: Path, name: str) -> SavedFigure:
     --------
     >>> import tempfile
     >>> saved = save_figure(Figure(figsize=(2, 1)), Path(tempfile.mkdtemp()), "empty")
-    >>> saved.png.name, saved.svg.name, saved.webp[8:12]
-    ('empty.png', 'empty.svg', b'WEBP')
+    >>> saved.png.name, saved.svg.name, saved.pdf.name, saved.webp[8:12]
+    ('empty.png', 'empty.svg', 'empty.pdf', b'WEBP')
     """
-    png, svg = folder / f"{name}.png", folder / f"{name}.svg"
+    png, svg, pdf = (folder / f"{name}.{kind}" for kind in ("png", "svg", "pdf"))
     page = io.BytesIO()
     figure.savefig(page, format="webp", dpi=_PAGE_DPI, pil_kwargs={"lossless": True, "method": 2})
     # The layout is found once; finding it anew for each format costs as much as drawing.
@@ -261,6 +264,8 @@ def save_figure(figure: Figure, folder: Path, name: str) -> SavedFigure:
         figure.savefig(temporary, format="png", dpi=_PRINT_DPI)
     with atomic_path(svg) as temporary:
         figure.savefig(temporary, format="svg", metadata={"Date": None})
+    with atomic_path(pdf) as temporary:
+        figure.savefig(temporary, format="pdf", dpi=_PRINT_DPI, metadata={"CreationDate": None})
     width, height = figure.get_size_inches()
     figure.clear()
-    return SavedFigure(png, svg, page.getvalue(), float(width), float(height))
+    return SavedFigure(png, svg, pdf, page.getvalue(), float(width), float(height))

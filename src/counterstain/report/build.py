@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from counterstain.report.sections.doses import doses_chapter
 from counterstain.report.sections.faulty import faulty_chapter
 from counterstain.report.sections.generated import generated_chapter
 from counterstain.report.sections.limits import limits_chapter
+from counterstain.report.sections.methods import methods_chapter
 from counterstain.report.sections.overlap import overlap_chapter
 from counterstain.report.sections.overlap_answer import overlap_answer
 from counterstain.report.sections.overlap_learned import overlap_learned_chapter, was_learnt
@@ -31,56 +33,60 @@ from counterstain.report.sections.run_chapter import run_chapter
 from counterstain.report.sections.separation import separation_chapter
 from counterstain.run_folder import RunFolder
 
-__all__ = ["build_report"]
+__all__ = ["build_chapters", "build_report"]
 
 
-def build_report(folder: RunFolder) -> Path:
+def build_report(folder: RunFolder, *, palette: str = "run", single_file: bool = False) -> Path:
     """Write the report of a run: one page that opens from disk with no network.
 
     Reads nothing but the run folder (and, for pictures of faulty fields, the image files it names).
-    Figures go to ``figures`` as PNG and SVG, the page to ``report/index.html`` with its pictures
-    inside. What the run does not hold is said in words. Thumbnails of the patches of a co-culture
-    go to ``explorer``, for a live page.
+    Figures go to ``figures`` as PNG, SVG and PDF with their tables as CSV, the page to
+    ``report/index.html`` with its pictures inside. What the run does not hold is said in words.
+    Thumbnails of the patches of a co-culture go to ``explorer``, for a live page.
 
     Parameters
     ----------
     folder : RunFolder
         A run, finished or not.
+    palette : str
+        Colours of channels, a key of :data:`counterstain.figures.composite.PALETTES`.
+    single_file : bool
+        Whether to write ``report/report.html`` as well: the same page with nothing beside it that
+        it links to, to be mailed.
 
     Returns
     -------
     Path
-        The page.
+        The page; the one for mail where that was asked for.
 
     Raises
     ------
     MissingFileError
         If the folder holds no run.
     InvalidInputError
-        If the disk is full.
+        If the palette is unknown, the disk is full, or cannot be written to.
     """
-    data = read_run(folder)
+    data = replace(read_run(folder), palette=palette)
     if data.has_overlap:
         write_explorer(data)
-    book = FigureBook(folder.figures)
-    page = (
-        _environment()
-        .get_template("index.html.j2")
-        .render(
-            title=data.title,
-            answer=answer(data) if data.has_classes else None,
-            overlap=overlap_answer(data),
-            chapters=_chapters(data, book),
-            style=_style(),
-            version=data.run.get("version") or "?",
-            digest=data.run.get("config_digest") or "",
-        )
-    )
-    write_text(folder.report, page)
-    return folder.report
+    parts = {
+        "title": data.title,
+        "answer": answer(data) if data.has_classes else None,
+        "overlap": overlap_answer(data),
+        "chapters": build_chapters(data, FigureBook(folder.figures)),
+        "style": _style(),
+        "version": data.run.get("version") or "?",
+        "digest": data.run.get("config_digest") or "",
+    }
+    template = _environment().get_template("index.html.j2")
+    write_text(folder.report, template.render(**parts, alone=False))
+    if not single_file:
+        return folder.report
+    write_text(folder.report_file, template.render(**parts, alone=True))
+    return folder.report_file
 
 
-def _chapters(data: RunData, book: FigureBook) -> list[Chapter]:
+def build_chapters(data: RunData, book: FigureBook) -> list[Chapter]:
     """Return the chapters that the run has something to say in, in the order of the page."""
     chapters = [run_chapter(data)] if data.has_classes else []
     if data.has_classes:
@@ -102,7 +108,7 @@ def _chapters(data: RunData, book: FigureBook) -> list[Chapter]:
             chapters.append(overlap_learned_chapter(data, book))
     if not data.has_classes:
         chapters.append(run_chapter(data))
-    return [*chapters, limits_chapter(data)]
+    return [*chapters, limits_chapter(data), methods_chapter(data)]
 
 
 def _environment() -> Environment:

@@ -15,7 +15,7 @@ import zarr
 
 from counterstain.errors import MissingFileError
 from counterstain.figures.attribution_record import AttributionPictures
-from counterstain.figures.composite import channel_colours
+from counterstain.figures.composite import channel_colours, palette_colours
 from counterstain.figures.picture_record import BoundaryPictures, GeneratedPictures
 from counterstain.figures.strip_record import Strips
 from counterstain.report.run_tables import NEEDED_COLUMNS, read_part, read_table
@@ -49,6 +49,8 @@ class RunData:
         Crops and their attribution maps.
     missing : dict of str to str
         What is absent or damaged, and how, as sentences for the reader.
+    palette : str
+        Colours of channels: "run" for those of the screen, or another key of `PALETTES`.
     """
 
     folder: RunFolder
@@ -61,6 +63,7 @@ class RunData:
     generated: GeneratedPictures | None = None
     attributions: AttributionPictures | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
+    palette: str = "run"
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -103,6 +106,8 @@ class RunData:
     @property
     def colours(self) -> tuple[str, ...]:
         """A colour a channel."""
+        if self.palette != "run":
+            return palette_colours(self.palette, len(self.channels))
         name = self.section("crops").get("nucleus_channel")
         nucleus = self.channels.index(name) if name in self.channels else 0
         return channel_colours(

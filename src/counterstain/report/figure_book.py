@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from numpy.typing import NDArray
 
 from counterstain.figures.style import save_figure
+from counterstain.files import write_text
 
 __all__ = ["FigureBook", "PageFigure", "picture_uri"]
 
@@ -27,29 +29,43 @@ class PageFigure:
     ----------
     number : int
         From 1, in the order of the page.
+    name : str
+        Name of its files, without ending.
     uri : str
         Data URI of the picture.
     width, height : int
         Size on the page, CSS pixels.
     caption, alt : str
         Words under the figure, and words in its place.
-    png, svg : str
-        Links to the files beside the report.
+    table : str
+        Its table as CSV; empty where there is none.
     """
 
     number: int
+    name: str
     uri: str
     width: int
     height: int
     caption: str
     alt: str
-    png: str
-    svg: str
+    table: str = ""
 
     @property
     def is_wide(self) -> bool:
         """Whether a small screen scrolls the figure in its box, so that it stays legible."""
         return self.width > 560
+
+    @property
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """Label and link of each file beside the report."""
+        kinds = ("PNG", "SVG", "PDF", *(["CSV"] if self.table else []))
+        return tuple((kind, f"../figures/{self.name}.{kind.lower()}") for kind in kinds)
+
+    @property
+    def table_uri(self) -> str:
+        """The table as a data URI, for a page that travels alone."""
+        content = base64.b64encode(self.table.encode("utf-8")).decode("ascii")
+        return f"data:text/csv;charset=utf-8;base64,{content}"
 
 
 @dataclass(slots=True)
@@ -59,13 +75,21 @@ class FigureBook:
     Parameters
     ----------
     folder : Path
-        Where PNG and SVG files go: the folder `figures` beside the folder `report`.
+        Where the files go: the folder `figures` beside the folder `report`.
     """
 
     folder: Path
     figures: list[PageFigure] = field(default_factory=list)
 
-    def add(self, name: str, figure: Figure, *, caption: str, alt: str) -> PageFigure:
+    def add(
+        self,
+        name: str,
+        figure: Figure,
+        *,
+        caption: str,
+        alt: str,
+        table: pd.DataFrame | None = None,
+    ) -> PageFigure:
         """Write a figure, number it, and return what the page shows.
 
         Parameters
@@ -78,20 +102,36 @@ class FigureBook:
             What to see, and the number of wells and cells.
         alt : str
             Words for readers who do not see it.
+        table : DataFrame, optional
+            What is drawn, row by row; written beside the figure as CSV.
         """
         saved = save_figure(figure, self.folder, name)
+        text = "" if table is None else csv_text(table)
+        if text:
+            write_text(self.folder / f"{name}.csv", text)
         page = PageFigure(
             number=len(self.figures) + 1,
+            name=name,
             uri=_uri(saved.webp, "webp"),
             width=round(saved.width * _CSS_PX_PER_INCH),
             height=round(saved.height * _CSS_PX_PER_INCH),
             caption=caption,
             alt=alt,
-            png=f"../figures/{saved.png.name}",
-            svg=f"../figures/{saved.svg.name}",
+            table=text,
         )
         self.figures.append(page)
         return page
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """Return a table as CSV: a header, a comma, a full stop in numbers, empty where undefined.
+
+    Examples
+    --------
+    >>> csv_text(pd.DataFrame({"well": ["A01", "A02"], "score": [0.5, np.nan]})).splitlines()
+    ['well,score', 'A01,0.5', 'A02,']
+    """
+    return table.to_csv(index=False, lineterminator="\n")
 
 
 def _uri(content: bytes, kind: str) -> str:

@@ -11,7 +11,6 @@ from counterstain.report.audit_data import withheld
 from counterstain.report.data import RunData
 from counterstain.report.numbers import (
     as_estimate,
-    count,
     decimal,
     interval,
     percent,
@@ -25,7 +24,6 @@ __all__ = [
     "confirmed_rows",
     "difference",
     "flips",
-    "methods",
     "nothing_reason",
     "shift_words",
     "verdict",
@@ -207,51 +205,6 @@ def _class_name(data: RunData, key: str) -> str:
     if key.isdigit() and int(key) < len(data.classes):
         return data.classes[int(key)]
     return key
-
-
-def methods(data: RunData) -> str:
-    """Return a paragraph for the methods section of a paper."""
-    crops, split = data.section("crops"), data.section("split")
-    training = data.metrics.get("training") or {}
-    low, high = (crops.get("percentiles") or (0.1, 99.9))[:2]
-    held_out = data.crops.get("held_out") or split.get("group") or "Metadata_Well"
-    group = str(held_out).removeprefix("Metadata_").lower()
-    labelled = ", ".join(
-        f"{name}: {count(n)} wells" for name, n in (data.metrics.get("n_wells") or {}).items()
-    )
-    n_channels = "one channel" if len(data.channels) == 1 else f"{len(data.channels)} channels"
-    sentences = [
-        f"Images of {n_channels} ({', '.join(data.channels)}) were cut into "
-        f"crops of {crops.get('size', '?')} px ({data.noun}); intensities were scaled per plate "
-        f"and channel so that the percentiles {low:g} and {high:g} of the negative controls "
-        "became 0 and 1.",
-        f"A {_network_name(str(training.get('network') or '?'))} was trained on the classes "
-        f"({labelled or 'not recorded'}) in {training.get('folds') or split.get('folds') or '?'} "
-        f"folds grouped by {group}, so that every crop was scored by a network that never saw its "
-        f"{group}.",
-        f"Training took {count(as_estimate(training.get('steps')).value)} steps a fold with "
-        f"minibatches of {training.get('minibatch') or '?'} "
-        f"({training.get('pretrained') or 'start not recorded'}; "
-        f"{training.get('precision') or '?'} on {training.get('device') or '?'}).",
-        "Intervals are 95 % intervals over wells: expanded BCa bootstrap (Hesterberg 2015, "
-        "doi:10.1080/00031305.2015.1089789), Wilson where resamples do not differ, percentiles for "
-        "the gap closed. Z′ follows Zhang et al. 1999 (doi:10.1177/108705719900400206) with sample "
-        "standard deviations, SSMD follows Zhang 2007 (doi:10.1016/j.ygeno.2006.12.014); both on "
-        "trimmed well means (a tenth at either end) of the out-of-fold score.",
-        f"counterstain {data.run.get('version') or '?'}, seed {data.run.get('seed', '?')}.",
-    ]
-    return " ".join(sentences)
-
-
-def _network_name(network: str) -> str:
-    names = {
-        "coupling": "network of additive coupling blocks (invertible, all latents kept)",
-        "iresnet50": "residual network of 16 invertible blocks (all latents kept)",
-        "autoencoder": "convolutional autoencoder with a linear head and a trained edit",
-        "resnext50": "ResNeXt50 classifier",
-        "compact": "compact residual classifier",
-    }
-    return names.get(network, f"{network} network")
 
 
 def shift_words(value: float, unit: str) -> str:

@@ -340,3 +340,14 @@ def make_run(tmp_path: Path) -> Callable[..., RunFolder]:
         return fabricate(tmp_path, Fabricated(**changes))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def small_report(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A small run with its report, also as one file; not to be written to."""
+    from counterstain.report import build_report
+
+    spec = Fabricated(cells=3, doses=False, absent=("fields",))
+    folder = fabricate(tmp_path_factory.mktemp("reported"), spec)
+    build_report(folder, single_file=True)
+    return folder

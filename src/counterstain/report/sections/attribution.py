@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from counterstain.figures.attribution import (
@@ -23,6 +24,7 @@ from counterstain.report.audit_data import withheld
 from counterstain.report.chapter import Chapter, Table
 from counterstain.report.data import RunData
 from counterstain.report.figure_book import FigureBook, PageFigure
+from counterstain.report.figure_tables import attribution_rows
 from counterstain.report.numbers import as_estimate, percent, plain_percent
 from counterstain.report.sections.answer import GAMMA
 from counterstain.report.sections.occlusion import occlusion_content
@@ -208,7 +210,9 @@ def _sheets(
                 * bool(failed)
             )
         )
-        figures.append(book.add(name, figure, caption=caption, alt=alt))
+        table = attribution_rows(shown, data.classes)
+        table = table[table["method"].isin(methods)]
+        figures.append(book.add(name, figure, caption=caption, alt=alt, table=table))
     return figures
 
 
@@ -245,7 +249,10 @@ def _channel_figure(
         f"{_failed_words((method,), sanity)}{_foot(data, shown)}"
     )
     alt = f"{len(shown)} {data.noun} beside maps of {', '.join(data.channels)}."
-    return book.add("attribution_channels", figure, caption=caption, alt=alt)
+    return book.add(
+        "attribution_channels", figure, caption=caption, alt=alt,
+        table=_method_rows(data, shown, method),
+    )  # fmt: skip
 
 
 def _gallery(
@@ -266,4 +273,13 @@ def _gallery(
         f"{_foot(data, pictures.take(np.concatenate([right, wrong])))}"
     )
     alt = f"{len(right)} {data.noun} rightly and {len(wrong)} wrongly called {name}, with maps."
-    return book.add(f"attribution_called_{k}", figure, caption=caption, alt=alt)
+    drawn = pictures.take(np.concatenate([right, wrong]))
+    return book.add(
+        f"attribution_called_{k}", figure, caption=caption, alt=alt,
+        table=_method_rows(data, drawn, method),
+    )  # fmt: skip
+
+
+def _method_rows(data: RunData, pictures: AttributionPictures, method: str) -> pd.DataFrame:
+    table = attribution_rows(pictures, data.classes)
+    return table[table["method"] == method]

@@ -68,7 +68,9 @@ def inside_figure(data: RunData, book: FigureBook) -> PageFigure | None:
         for r in rows
         if math.isfinite(float(r["value"]))
     )
-    return book.add("audit_inside_cells", draw_inside_share(table), caption=caption, alt=f"{alt}.")
+    return book.add(
+        "audit_inside_cells", draw_inside_share(table), caption=caption, alt=f"{alt}.", table=table
+    )
 
 
 def sanity_figure(data: RunData, book: FigureBook) -> PageFigure | None:
@@ -100,7 +102,15 @@ def sanity_figure(data: RunData, book: FigureBook) -> PageFigure | None:
     alt = "Matrix of methods and sanity checks. " + "; ".join(
         f"{method_words(name)}: {row['verdict']}" for name, row in statuses.items()
     )
-    return book.add("audit_sanity", figure, caption=caption, alt=f"{alt}.")
+    rows = [
+        {"method": name, **{key: as_estimate(sanity.get(key)).value for key in _SANITY},
+         "verdict": statuses[name]["verdict"]}
+        for name, content in methods.items()
+        for sanity in [content.get("sanity") or {}]
+    ]  # fmt: skip
+    return book.add(
+        "audit_sanity", figure, caption=caption, alt=f"{alt}.", table=pd.DataFrame(rows)
+    )
 
 
 def _sanity_status(key: str, number: float, content: Mapping[str, Any]) -> str:
@@ -143,7 +153,7 @@ def faithfulness_figure(data: RunData, book: FigureBook) -> PageFigure | None:
     )
     alt = "Dots of insertion, deletion and ROAD by method, beside a random map and edges."
     figure = draw_faithfulness(table, _BETTER, _UNITS)
-    return book.add("audit_faithfulness", figure, caption=caption, alt=alt)
+    return book.add("audit_faithfulness", figure, caption=caption, alt=alt, table=table)
 
 
 def null_figure(data: RunData, audit: Audit, book: FigureBook) -> PageFigure | None:
@@ -159,7 +169,9 @@ def null_figure(data: RunData, audit: Audit, book: FigureBook) -> PageFigure | N
     alt = "Null against real: " + "; ".join(
         f"{r['claim']} {r['null']:.2f} against {r['real']:.2f}" for r in claims.to_dict("records")
     ).replace("nan", "none")
-    return book.add("audit_null", draw_null_screen(claims), caption=caption, alt=f"{alt}.")
+    return book.add(
+        "audit_null", draw_null_screen(claims), caption=caption, alt=f"{alt}.", table=claims
+    )
 
 
 def _null_claims(data: RunData, audit: Audit) -> list[dict[str, Any]]:

@@ -96,7 +96,9 @@ def _forest(audit: Audit, book: FigureBook) -> PageFigure | None:
         f"one; an axis a unit. {tally}."
     )
     alt = f"Forest plot of the checks of {audit.title}: {tally}."
-    return book.add(f"{audit.anchor}-checks", draw_checks(table), caption=caption, alt=alt)
+    return book.add(
+        f"{audit.anchor}-checks", draw_checks(table), caption=caption, alt=alt, table=table
+    )
 
 
 def _check_table(audit: Audit) -> Table | None:

@@ -14,6 +14,7 @@ from counterstain.figures.picture_record import BoundaryPictures
 from counterstain.report.chapter import Chapter
 from counterstain.report.data import RunData
 from counterstain.report.figure_book import FigureBook, PageFigure
+from counterstain.report.figure_tables import surface_rows
 from counterstain.report.numbers import count, decimal, plain_percent
 from counterstain.report.sections.answer import GAMMA
 from counterstain.report.sentences import nothing_reason
@@ -105,6 +106,7 @@ def _plane(
         figure,
         caption=_plane_caption(data, pair, points, pictures, component),
         alt=_plane_alt(data, pair, points),
+        table=points,
     )
 
 
@@ -202,4 +204,7 @@ def _surface(
         f"{wells} wells, {wells} {data.noun}."
     )
     alt = f"Rows of computed {data.noun}, changed along directions that leave the score as it is."
-    return book.add(_name(data, "isosurface", pair), figure, caption=caption, alt=alt)
+    return book.add(
+        _name(data, "isosurface", pair), figure, caption=caption, alt=alt,
+        table=surface_rows(pictures, data.classes),
+    )  # fmt: skip

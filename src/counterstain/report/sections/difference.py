@@ -14,6 +14,7 @@ from counterstain.report.audit_data import withheld
 from counterstain.report.chapter import Chapter, Table
 from counterstain.report.data import RunData
 from counterstain.report.figure_book import FigureBook, PageFigure
+from counterstain.report.figure_tables import strip_rows
 from counterstain.report.numbers import as_estimate, count, decimal, percent, scientific
 from counterstain.report.sections.answer import GAMMA
 from counterstain.report.sentences import (
@@ -107,6 +108,7 @@ def _strip_figures(data: RunData, book: FigureBook) -> list[PageFigure]:
                 figure,
                 caption=_strip_caption(data, chosen, names),
                 alt=_strip_alt(data, chosen, names),
+                table=strip_rows(chosen, data.classes),
             )
         )
     return figures
@@ -209,7 +211,9 @@ def _forest(
         confirmed["sentence"].head(3)
     )
     name = "effects" if len(data.classes) == 2 else f"effects_{_place(data, pair[1])}"
-    return book.add(name, draw_effects(shown, pair), caption=caption, alt=alt.strip())
+    return book.add(
+        name, draw_effects(shown, pair), caption=caption, alt=alt.strip(), table=effects
+    )
 
 
 def _counted(data: RunData, confirmed: int, n: int) -> str:

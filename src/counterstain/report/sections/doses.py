@@ -51,7 +51,9 @@ def doses_chapter(data: RunData, book: FigureBook) -> Chapter:
     )
     alt = f"Score against dose for {', '.join(shown[:8])}{' and more' if len(shown) > 8 else ''}."
     content = {
-        "figure": book.add("doses", figure, caption=caption, alt=alt),
+        "figure": book.add(
+            "doses", figure, caption=caption, alt=alt, table=drawn.drop(columns="place")
+        ),
         "n_left_out": len(ranked) - len(shown),
         "table": _table(data),
         "problem": "",

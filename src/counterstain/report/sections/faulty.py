@@ -89,7 +89,13 @@ def _figure(data: RunData, faulty: pd.DataFrame, book: FigureBook) -> PageFigure
     )
     alt = "Faulty fields: " + "; ".join(f"{p.title}: {p.reason}" for p in pictures) + "."
     figure = draw_faulty_fields(pictures, data.colours, GAMMA)
-    return book.add("faulty_fields", figure, caption=caption, alt=alt)
+    return book.add("faulty_fields", figure, caption=caption, alt=alt, table=_listed(data, faulty))
+
+
+def _listed(data: RunData, faulty: pd.DataFrame) -> pd.DataFrame:
+    """Return all faulty fields without the paths of their files."""
+    columns = [c for c in faulty if str(c).startswith("Metadata_") or c in ("n_cells", "n_crops")]
+    return faulty[columns].assign(reason=faulty["reason"].astype(str).map(data.without_paths))
 
 
 def _pixels(data: RunData, row: Mapping[str, Any]) -> tuple[NDArray[np.float32] | None, str]:

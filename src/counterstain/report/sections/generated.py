@@ -13,6 +13,7 @@ from counterstain.figures.picture_record import GeneratedPictures
 from counterstain.report.chapter import Chapter, Table
 from counterstain.report.data import RunData
 from counterstain.report.figure_book import FigureBook, PageFigure
+from counterstain.report.figure_tables import gallery_rows
 from counterstain.report.numbers import as_estimate, count, decimal, interval
 from counterstain.report.sections.answer import GAMMA
 from counterstain.report.sentences import nothing_reason
@@ -137,6 +138,7 @@ def _figures(data: RunData, facts: Mapping[str, Any], book: FigureBook) -> list[
             draw(pictures, data.classes, data.colours, **options),
             caption=caption + ("" if data.pixel_size_um else " The pixel size is unknown."),
             alt=f"Gallery of {name}: {data.noun} as imaged beside pictures marked as generated.",
+            table=gallery_rows(pictures, name, data.classes),
         )
         for name, n, draw, caption in drawn
         if n

@@ -70,7 +70,7 @@ def _figure(
     regions = ", ".join(dict.fromkeys(summary["region"].astype(str)))
     alt = f"Dots of the drop of log-odds and the share of flipped calls by {regions} and channel."
     figure = draw_cell_occlusion(summary, data.classes)
-    return book.add("cell_occlusion", figure, caption=caption, alt=alt)
+    return book.add("cell_occlusion", figure, caption=caption, alt=alt, table=summary)
 
 
 def _table(summary: pd.DataFrame) -> Table:

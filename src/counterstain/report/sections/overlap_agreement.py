@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
+
 from counterstain.figures.overlap_readout import (
     CalibrationCurve,
     draw_readout_agreement,
@@ -37,7 +39,7 @@ def readout_figures(overlap: OverlapData, book: FigureBook) -> list[PageFigure]:
         f"wells. {len(rows)} wells."
     )
     alt = readout_sentence(overlap)
-    figures = [book.add("overlap_readout", agreement, caption=caption, alt=alt)]
+    figures = [book.add("overlap_readout", agreement, caption=caption, alt=alt, table=rows)]
     readout = rows["readout"].to_numpy(float)
     after = {"readout": readout} | {
         f"{c.kind} curve": rows[f"calibrated_{c.kind}"].to_numpy(float) for c in drawn
@@ -55,7 +57,15 @@ def readout_figures(overlap: OverlapData, book: FigureBook) -> list[PageFigure]:
         "Histograms over wells. Wasserstein distance to the readout, of its range: "
         f"{'; '.join(distances)}."
     )
-    figures.append(book.add("overlap_readout_histograms", histograms, caption=caption, alt=caption))
+    figures.append(
+        book.add(
+            "overlap_readout_histograms",
+            histograms,
+            caption=caption,
+            alt=caption,
+            table=pd.DataFrame({"overlap": rows["overlap"].to_numpy(float)} | after),
+        )
+    )
     return figures
 
 

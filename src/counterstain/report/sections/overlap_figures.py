@@ -57,7 +57,9 @@ def group_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | None:
         f"{overlap.base}, q over classes (Benjamini–Hochberg): {'; '.join(tests) or 'none'}. "
         f"{count(float(rows[overlap.measure].notna().sum()))} wells with an overlap."
     )
-    return book.add("overlap_groups", figure, caption=caption, alt=amount_sentence(overlap))
+    return book.add(
+        "overlap_groups", figure, caption=caption, alt=amount_sentence(overlap), table=rows
+    )
 
 
 def _upper(words: str) -> str:
@@ -91,7 +93,9 @@ def crowding_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | None
         f"{len(means)} wells, {len(good)} fields."
     )
     figure = draw_crowding(means, names, panels)
-    return book.add("overlap_crowding", figure, caption=caption, alt=crowding_sentence(overlap))
+    return book.add(
+        "overlap_crowding", figure, caption=caption, alt=crowding_sentence(overlap), table=means
+    )
 
 
 def _about_share(overlap: OverlapData) -> str:
@@ -129,7 +133,7 @@ def histogram_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | Non
         f"{count(len(patches))} patches of {count(len(fields))} fields, control wells only."
     )
     alt = f"Histograms of patch overlap for {', '.join(groups)}. {follows(overlap).text}"
-    return book.add("overlap_patches", figure, caption=caption, alt=alt)
+    return book.add("overlap_patches", figure, caption=caption, alt=alt, table=patches)
 
 
 def _patches_a_field(fields: pd.DataFrame) -> str:
@@ -163,5 +167,7 @@ def plate_figures(overlap: OverlapData, book: FigureBook) -> list[PageFigure]:
         )
         alt = f"Map of plate {plate}: {known} wells coloured by {overlap.words()}."
         figure = draw_overlap_plate(rows, overlap.groups, limits, f"{overlap.words()}")
-        figures.append(book.add(f"overlap_plate_{number}", figure, caption=caption, alt=alt))
+        figures.append(
+            book.add(f"overlap_plate_{number}", figure, caption=caption, alt=alt, table=rows)
+        )
     return figures

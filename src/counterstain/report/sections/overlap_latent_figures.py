@@ -68,7 +68,13 @@ def reconstruction_figures(overlap: OverlapData, book: FigureBook) -> list[PageF
         alt = f"{words.capitalize()} and their reconstructions, RMSE {rmse.min():.3f} to "
         alt += f"{rmse.max():.3f}."
         figures.append(
-            book.add(f"overlap_reconstructions_{kind}", figure, caption=caption, alt=alt)
+            book.add(
+                f"overlap_reconstructions_{kind}",
+                figure,
+                caption=caption,
+                alt=alt,
+                table=pd.DataFrame({"row": rows, "rmse": rmse}),
+            )
         )
     return figures
 
@@ -131,7 +137,10 @@ def map_figures(overlap: OverlapData, book: FigureBook) -> list[PageFigure]:
         )
         figure = draw_latent_maps(points, colourings, explained, seed)
         alt = ". ".join(f"{c.title}: {c.words}" for c in colourings)
-        figures.append(book.add(f"overlap_latents_{kind}", figure, caption=caption, alt=alt))
+        table = points.assign(**{c.title: list(c.labels) for c in colourings})
+        figures.append(
+            book.add(f"overlap_latents_{kind}", figure, caption=caption, alt=alt, table=table)
+        )
     return figures
 
 

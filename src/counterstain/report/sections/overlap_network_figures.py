@@ -13,6 +13,7 @@ from counterstain.figures.overlap_classifier import ClassifierPanel, draw_classi
 from counterstain.figures.overlap_regression import RegressionPanel, draw_overlap_regression
 from counterstain.report.chapter import Table
 from counterstain.report.figure_book import FigureBook, PageFigure
+from counterstain.report.figure_tables import count_rows
 from counterstain.report.numbers import as_estimate, count, decimal, interval, plain_percent
 from counterstain.report.overlap_data import OverlapData
 from counterstain.report.sections.overlap_network_words import (
@@ -51,7 +52,15 @@ def classifier_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | No
     )
     alt = " ".join(classifier_sentence(kind, content) for kind, content in found.items())
     figure = draw_classifier_accuracy(panels)
-    return book.add("overlap_classifier", figure, caption=caption, alt=alt)
+    rows = [
+        {"images": panel.title, "level": level.replace("\n", " "), "part": part, "accuracy": share}
+        for panel in panels
+        for level, shares in panel.accuracy.items()
+        for part, share in shares.items()
+    ]
+    return book.add(
+        "overlap_classifier", figure, caption=caption, alt=alt, table=pd.DataFrame(rows)
+    )
 
 
 def _panel(kind: str, content: Mapping[str, Any]) -> ClassifierPanel:
@@ -87,7 +96,15 @@ def confusion_figures(overlap: OverlapData, book: FigureBook) -> list[PageFigure
             f"the count. {count(counts.sum())} patches."
         )
         alt = classifier_sentence(kind, content)
-        figures.append(book.add(f"overlap_confusion_{kind}", figure, caption=caption, alt=alt))
+        figures.append(
+            book.add(
+                f"overlap_confusion_{kind}",
+                figure,
+                caption=caption,
+                alt=alt,
+                table=count_rows(counts, names),
+            )
+        )
     return figures
 
 
@@ -141,7 +158,8 @@ def regressor_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | Non
     )
     alt = " ".join(regressor_sentence(kind, content) for kind, content in found.items())
     figure = draw_overlap_regression(panels, overlap.groups, int(overlap.data.run.get("seed") or 0))
-    return book.add("overlap_regression", figure, caption=caption, alt=alt)
+    table = pd.concat([panel.patches.assign(images=panel.title) for panel in panels])
+    return book.add("overlap_regression", figure, caption=caption, alt=alt, table=table)
 
 
 def _words(content: Mapping[str, Any]) -> str:

@@ -71,12 +71,13 @@ def example_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | None:
     if patches is None or store is None:
         return None
     patches = control_rows(patches)
-    rows, n = [], 0
+    rows, shown, n = [], [], 0
     for group in overlap.groups[:_MOST_GROUPS]:
         chosen, median = ordinary_patches(patches, group)
         if len(chosen):
             pictures = _pictures(store, chosen)
             n += len(pictures)
+            shown.append(chosen)
             rows.append(
                 PatchRow(f"{group}: median IoU of patches in contact {median:.3f}", pictures)
             )
@@ -91,7 +92,7 @@ def example_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | None:
     )
     figure = draw_patch_examples(rows, overlap.kinds, overlap.colours, store.pixel_size_um, GAMMA)
     alt = f"Patches of {', '.join(overlap.groups[:_MOST_GROUPS])} with the outlines of their masks."
-    return book.add("overlap_examples", figure, caption=caption, alt=alt)
+    return book.add("overlap_examples", figure, caption=caption, alt=alt, table=pd.concat(shown))
 
 
 def _pictures(store: PatchPixels, rows: pd.DataFrame, faulty: bool = False) -> list[PatchPicture]:
@@ -133,7 +134,7 @@ def faulty_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | None:
     )
     figure = draw_patch_examples(lines, overlap.kinds, overlap.colours, store.pixel_size_um, GAMMA)
     alt = f"Faulty patches: {', '.join(chosen['why'])}."
-    return book.add("overlap_faulty", figure, caption=caption, alt=alt)
+    return book.add("overlap_faulty", figure, caption=caption, alt=alt, table=chosen)
 
 
 def _reasons(rows: pd.DataFrame, fields: pd.DataFrame | None, overlap: OverlapData) -> pd.Series:

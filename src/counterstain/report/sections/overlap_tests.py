@@ -97,7 +97,8 @@ def calls_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | None:
     )
     figure = draw_interaction_calls(curves, groups, ends, f"{overlap.words()} of the well")
     alt = interaction_sentence(overlap)
-    return book.add("overlap_calls", figure, caption=caption, alt=alt)
+    shares = pd.DataFrame({"threshold": curves.tried, **curves.called})
+    return book.add("overlap_calls", figure, caption=caption, alt=alt, table=shares)
 
 
 def _wells_by_group(overlap: OverlapData) -> dict[str, int]:
@@ -163,7 +164,7 @@ def treatment_figure(overlap: OverlapData, book: FigureBook) -> PageFigure | Non
     )
     figure = draw_overlap_treatments(drawn, overlap.groups, f"in {overlap.words()}")
     alt = f"Differences by dose for {', '.join(map(str, order[:8]))}: {sure} of {len(table)} sure."
-    return book.add("overlap_treatments", figure, caption=caption, alt=alt)
+    return book.add("overlap_treatments", figure, caption=caption, alt=alt, table=table)
 
 
 def treatment_table(overlap: OverlapData) -> Table | None:

@@ -33,6 +33,7 @@ def plate_chapter(data: RunData, book: FigureBook) -> Chapter:
                 draw_plate_map(rows, data.classes, limit),
                 caption=_caption(data, str(plate), rows),
                 alt=_alt(data, str(plate), rows),
+                table=rows,
             )
         )
     left_out = [str(plate) for plate, _ in plates[_MOST_PLATES:]]

@@ -63,6 +63,7 @@ def _waterfall(data: RunData, ranking: RankingData, book: FigureBook) -> PageFig
             f"treatment far to the right that is called toxic is no rescue. {_n_wells(ranking)}."
         ),
         alt=f"Rescue with intervals of {len(ranking.treatments)} treatments in falling order.",
+        table=ranking.treatments,
     )
 
 
@@ -99,6 +100,7 @@ def _plane(data: RunData, ranking: RankingData, book: FigureBook) -> PageFigure:
             f"treatments have a side effect to draw. {_n_wells(ranking)}."
         ),
         alt=f"Side effect against rescue of {int(known.sum())} treatments.",
+        table=table,
     )
 
 
@@ -118,6 +120,7 @@ def _volcano(ranking: RankingData, book: FigureBook) -> PageFigure:
             f"since no permutation beat them. {tested} tested treatments, {_n_wells(ranking)}."
         ),
         alt=f"q against rescue of {tested} treatments; the line is q = {level:g}.",
+        table=table,
     )
 
 
@@ -148,6 +151,7 @@ def _doses(ranking: RankingData, book: FigureBook) -> PageFigure:
             f"{len(wells)} wells."
         ),
         alt=f"Rescue against dose for {', '.join(shown[:8])}{' and more' * (len(shown) > 8)}.",
+        table=wells,
     )
 
 
@@ -162,6 +166,7 @@ def _replicates(pairs: pd.DataFrame, book: FigureBook) -> PageFigure:
             f"{len(pairs)} wells of {n_treatments} treatments."
         ),
         alt=f"Rescue of {len(pairs)} wells against the mean of their replicates.",
+        table=pairs,
     )
 
 
@@ -182,6 +187,7 @@ def _plates(ranking: RankingData, book: FigureBook) -> list[PageFigure]:
                     f"{len(rows) - left_out} of {len(rows)} wells are scored."
                 ),
                 alt=f"Four maps of plate {plate}: rescue, side effect, cells, wells left out.",
+                table=rows,
             )
         )
     return figures

@@ -6,8 +6,7 @@ from counterstain.report.chapter import Chapter, Table
 from counterstain.report.data import RunData
 from counterstain.report.numbers import as_estimate, count, decimal, duration, plain_percent
 from counterstain.report.overlap_data import OverlapData
-from counterstain.report.sections.overlap_methods import overlap_methods, overlap_settings
-from counterstain.report.sentences import methods
+from counterstain.report.sections.overlap_methods import overlap_settings
 
 __all__ = ["run_chapter"]
 
@@ -16,21 +15,15 @@ _UNKNOWN = {_NOT, "–", "–, ?", "?, ?"}
 
 
 def run_chapter(data: RunData) -> Chapter:
-    """Return settings, versions, timings and a methods paragraph."""
+    """Return settings, versions and timings."""
     names = ["run", "metrics", *(["crops"] if data.has_classes else [])]
     content = {
-        "methods": _methods(data) if data.run and data.metrics else [],
         "settings": _settings(data),
         "timings": _timings(data),
         "versions": _versions(data),
         "problems": [data.missing[k] for k in names if k in data.missing],
     }
     return Chapter("run", "What was run", "Run", content)
-
-
-def _methods(data: RunData) -> list[str]:
-    texts = [methods(data)] if data.has_classes else []
-    return texts + ([overlap_methods(OverlapData(data))] if data.has_overlap else [])
 
 
 def _settings(data: RunData) -> Table:

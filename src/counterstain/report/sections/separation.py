@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from counterstain.figures.class_tree import draw_class_tree
 from counterstain.figures.confusion import draw_confusion_matrix
@@ -15,6 +16,7 @@ from counterstain.figures.z_prime_pairs import draw_z_prime_pairs
 from counterstain.report.chapter import Chapter, Table
 from counterstain.report.data import RunData
 from counterstain.report.figure_book import FigureBook, PageFigure
+from counterstain.report.figure_tables import count_rows, matrix_rows
 from counterstain.report.numbers import as_estimate, count, decimal, interval, percent
 from counterstain.report.sentences import verdict
 
@@ -27,6 +29,7 @@ _SEPARATION = (
 )
 
 
+_SCORE_COLUMNS = ("Metadata_Plate", "Metadata_Well", "class_name", "logit", "prob_", "predicted")
 _MEANING = {
     "macro_f1": "mean of the classes' F1, each class alike",
     "weighted_f1": "the same, each class by its size",
@@ -74,7 +77,9 @@ def _histograms(data: RunData, book: FigureBook) -> PageFigure | None:
             f"apart, the better. {n} {data.noun} in a class."
         )
     alt = f"Histograms of the scores of {', '.join(data.classes)}. {verdict(data).text}"
-    return book.add("scores", figure, caption=caption, alt=alt)
+    columns = [c for c in scores if c == "crop" or str(c).startswith(_SCORE_COLUMNS)]
+    table = scores.loc[scores["class_name"] != "", columns]
+    return book.add("scores", figure, caption=caption, alt=alt, table=table)
 
 
 def _confusion(data: RunData, book: FigureBook) -> PageFigure | None:
@@ -93,7 +98,9 @@ def _confusion(data: RunData, book: FigureBook) -> PageFigure | None:
     ]
     alt = f"Confusion matrix. {'; '.join(parts)}."
     figure = draw_confusion_matrix(counts, data.classes, data.noun)
-    return book.add("confusion", figure, caption=caption, alt=alt)
+    return book.add(
+        "confusion", figure, caption=caption, alt=alt, table=count_rows(counts, data.classes)
+    )
 
 
 def _tree(data: RunData, book: FigureBook) -> PageFigure | None:
@@ -109,7 +116,9 @@ def _tree(data: RunData, book: FigureBook) -> PageFigure | None:
     )
     alt = f"Confusions in the order of the tree of classes: {', '.join(tree['order'])}."
     figure = draw_class_tree(counts, data.classes, tree["linkage"], data.noun)
-    return book.add("class_tree", figure, caption=caption, alt=alt)
+    return book.add(
+        "class_tree", figure, caption=caption, alt=alt, table=count_rows(counts, data.classes)
+    )
 
 
 def _pairs(data: RunData, book: FigureBook) -> PageFigure | None:
@@ -127,7 +136,10 @@ def _pairs(data: RunData, book: FigureBook) -> PageFigure | None:
     far = np.nanmax(values) if np.isfinite(values).any() else np.nan
     alt = f"Matrix of Z′ of {len(data.classes)} classes; the largest is {decimal(far)}."
     figure = draw_z_prime_pairs(values, data.classes)
-    return book.add("z_prime_pairs", figure, caption=caption.strip(), alt=alt)
+    return book.add(
+        "z_prime_pairs", figure, caption=caption.strip(), alt=alt,
+        table=matrix_rows(values, data.classes, "z_prime"),
+    )  # fmt: skip
 
 
 def _reliability(data: RunData, book: FigureBook) -> PageFigure | None:
@@ -150,7 +162,7 @@ def _reliability(data: RunData, book: FigureBook) -> PageFigure | None:
     )
     alt = f"Reliability diagram; expected calibration error {interval(error)}."
     figure = draw_reliability(bins, interval(error), data.noun)
-    return book.add("reliability", figure, caption=caption, alt=alt)
+    return book.add("reliability", figure, caption=caption, alt=alt, table=pd.DataFrame(bins))
 
 
 _FIGURES = (_histograms, _confusion, _tree, _pairs, _reliability)
