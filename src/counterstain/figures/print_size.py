@@ -11,9 +11,9 @@ import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from matplotlib.backends.backend_mixed import MixedModeRenderer
-from matplotlib.backends.backend_pdf import Op, PdfFile, RendererPdf
+from matplotlib.backends import backend_mixed, backend_pdf
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -103,11 +103,11 @@ def _enlarge_letters(figure: Figure, smallest: float) -> None:
     """Raise letters to a size; those of ticks by their axis, which makes new ones as it likes."""
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
-            sizes = [label.get_fontsize() for label in axis.get_ticklabels()]
+            sizes = [float(label.get_fontsize()) for label in axis.get_ticklabels()]
             if sizes and min(sizes) < smallest:
                 axis.set_tick_params(labelsize=smallest)
     for text in figure.findobj(Text):
-        if isinstance(text, Text) and text.get_fontsize() < smallest:
+        if isinstance(text, Text) and float(text.get_fontsize()) < smallest:
             text.set_fontsize(smallest)
 
 
@@ -137,12 +137,15 @@ def _pdf(figure: Figure, scale: float) -> bytes:
     stream = io.BytesIO()
     dpi, figure.dpi = figure.dpi, 72  # a unit of PDF is a 72nd of an inch
     width, height = (float(side) for side in figure.get_size_inches())
-    file = PdfFile(stream, metadata={"CreationDate": None})
+    # Matplotlib scales no page; its own writer, asked for a smaller one, does. It has no types.
+    pdf: Any = backend_pdf
+    mixed: Any = backend_mixed
+    file = pdf.PdfFile(stream, metadata={"CreationDate": None})
     try:
         file.newPage(width * scale, height * scale)
-        file.output(scale, 0, 0, scale, 0, 0, Op.concat_matrix)
-        vector = RendererPdf(file, _DPI, height, width)
-        renderer = MixedModeRenderer(figure, width, height, _DPI, vector)
+        file.output(scale, 0, 0, scale, 0, 0, pdf.Op.concat_matrix)
+        vector = pdf.RendererPdf(file, _DPI, height, width)
+        renderer = mixed.MixedModeRenderer(figure, width, height, _DPI, vector)
         figure.draw(renderer)
         renderer.finalize()
         file.finalize()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.image
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -155,3 +156,43 @@ def test_read_only_media_is_one_sentence(
     assert "must be a folder that can be written to" in said
     assert "Read-only file system" in said
     assert said.count("\n") == 1
+
+
+def test_a_run_of_an_older_version_shows_what_it_can(make_run: Any) -> None:
+    from counterstain.report import build_report
+
+    folder = make_run(cells=3, doses=False, absent=("fields", "scores"))
+    effects = pd.read_parquet(folder.table("effects"))
+    effects.drop(columns=["counterfactual_low", "verdict"]).to_parquet(folder.table("effects"))
+    with np.load(folder.counterfactuals) as content:
+        kept = {name: content[name] for name in content.files if name != "inverse_error"}
+    np.savez(folder.counterfactuals, **kept)
+    html = build_report(folder).read_text(encoding="utf-8")
+    assert "tables/effects.parquet lacks the column(s) counterfactual_low, verdict." in html
+    assert "counterfactuals.npz is damaged (KeyError)." in html
+    assert (folder.figures / "plate_1.pdf").is_file()
+
+
+def test_a_run_without_any_figure(
+    small_report: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started = RunFolder(tmp_path / "RUN")
+    started.root.mkdir()
+    started.run_json.write_bytes(small_report.run_json.read_bytes())
+    assert call(["report", str(started.root), "--single-file"]) == 0
+    html = started.report_file.read_text(encoding="utf-8")
+    assert "metrics.json is not there" in html
+    assert "<figure" not in html
+    assert call(["report", str(started.root), "--figures", "boundary"]) == 2
+    assert "choose from none: the run has not come so far." in capsys.readouterr().err
+
+
+def test_methods_name_versions_seed_papers_and_limits(small_report: RunFolder) -> None:
+    html = small_report.report.read_text(encoding="utf-8")
+    chapter = html.partition('<section id="methods"')[2]
+    for words in (
+        "torch 2.9.0", "seed 0", "grouped by well", "doi:10.48550/arXiv.1410.8516",
+        "doi:10.1093/biomet/34.1-2.28", "<b>Limits.</b> A difference between classes is",
+        "midpoint between the classes",
+    ):  # fmt: skip
+        assert words in chapter, words

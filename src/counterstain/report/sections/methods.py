@@ -50,7 +50,7 @@ def methods_chapter(data: RunData) -> Chapter:
         parts.append(("Limits", " ".join(limits_chapter(data).content["items"])))
     missing = [data.missing[name] for name in ("run", "metrics") if name in data.missing]
     content = {"parts": [part for part in parts if part[1]], "problems": missing}
-    return Chapter("methods", "Methods, to paste", "Methods", content)
+    return Chapter("methods", "Methods", "Methods", content)
 
 
 def _class_parts(data: RunData) -> list[tuple[str, str]]:
@@ -68,10 +68,10 @@ def _images(data: RunData) -> str:
     crops = data.section("crops")
     low, high = (crops.get("percentiles") or (0.1, 99.9))[:2]
     n_channels = "one channel" if len(data.channels) == 1 else f"{len(data.channels)} channels"
-    size = f" ({data.pixel_size_um:g} µm a pixel)" if data.pixel_size_um else ""
+    size = f"; {data.pixel_size_um:g} µm a pixel" if data.pixel_size_um else ""
     text = (
         f"Images of {n_channels} ({', '.join(data.channels)}) were cut into "
-        f"crops of {crops.get('size', '?')} px{size} ({data.noun}); intensities were scaled per "
+        f"crops of {crops.get('size', '?')} px ({data.noun}{size}); intensities were scaled per "
         f"plate and channel so that the percentiles {low:g} and {high:g} of the negative controls "
         "became 0 and 1."
     )
