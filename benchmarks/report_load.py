@@ -141,15 +141,18 @@ def _treatments(wells: pd.DataFrame) -> dict[str, pd.DataFrame]:
         "call": np.where(table["mean"] > 0.5, "hit", "inactive"), "rescue_low": table["mean"] - 0.1,
         "rescue_high": table["mean"] + 0.1, "q_value": 0.01, "p_value": 0.005, "side_effect": 1.0,
         "side_effect_share": 0.1, "side_effect_q": 0.5, "side_effect_from": "network",
-        "n_wells": table["size"], "n_plates": 1, "note": "",
+        "n_wells": table["size"], "n_plates": 1, "n_few_cells": 0, "cell_share": 1.0,
+        "rescue_sd": 0.1, "side_effect_p": 0.5, "note": "",
     })  # fmt: skip
     doses = pd.DataFrame({
         "Metadata_Compound": table["compound"].unique(), "ec50": np.nan, "ec50_low": np.nan,
         "ec50_high": np.nan, "slope": np.nan, "plateau": np.nan, "reason": "made up", "unit": "µM",
-        "n_doses": 4, "n_wells": 8,
+        "n_doses": 4, "n_wells": 8, "r_squared": np.nan, "lack_of_fit_p": np.nan,
+        "turning_p": np.nan,
     })  # fmt: skip
     plates = pd.DataFrame({"Metadata_Plate": ["P1"], "n_wells": 384, "z_prime": 0.6,
-                           "failed": False, "note": ""})  # fmt: skip
+                           "n_diseased": 32, "n_healthy": 32, "robust_z_prime": 0.6, "ssmd": 5.0,
+                           "v_factor": 0.6, "position_share": 0.0, "failed": False, "note": ""})  # fmt: skip
     return {"treatments": treatments, "doses": doses, "plates": plates, "ranking_wells": ranked}
 
 

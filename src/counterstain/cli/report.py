@@ -54,10 +54,12 @@ def report(
             )
         from counterstain.report.print_figures import write_print_figures
 
-        for path in write_print_figures(
+        written = write_print_figures(
             run, _words(figures), formats=_words(formats), width=width, palette=palette, to=to
-        ):
-            print(f"Figure: {path}")
+        )
+        for path, letters in written.items():
+            small = f" (letters from {letters:.1f} pt: small for print)" if letters < 4.95 else ""
+            print(f"Figure: {path}{small}")
         return
     if to is not None:
         raise InvalidInputError(

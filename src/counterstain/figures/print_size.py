@@ -1,13 +1,15 @@
 """Figures at the width of a journal's column.
 
 A figure is drawn once, at the width of a page, and the whole of it is scaled: lines, marks and
-pictures keep their proportions. Only letters that would print too small are enlarged before, so
-that they can be read.
+pictures keep their proportions. Letters that would print too small are enlarged before, where the
+layout has room for them.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,7 @@ from matplotlib.text import Text
 from counterstain.figures.style import styled
 from counterstain.files import atomic_path
 
-__all__ = ["COLUMN_WIDTHS_MM", "FORMATS", "PrintedFigure", "print_figure"]
+__all__ = ["COLUMN_WIDTHS_MM", "FORMATS", "SMALLEST_PT", "PrintedFigure", "print_figure"]
 
 COLUMN_WIDTHS_MM = {"single": 87.0, "double": 178.0}
 """Widths of figures in journals of one and of two columns."""
@@ -28,7 +30,8 @@ FORMATS = ("pdf", "svg", "png")
 """Formats for print."""
 _MM_PER_INCH = 25.4
 _DPI = 300
-_SMALLEST_PT = 5.0  # what journals ask of the letters in a figure
+SMALLEST_PT = 5.0
+"""What journals ask of the letters in a figure, points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +46,15 @@ class PrintedFigure:
         The file of each format.
     width_mm, height_mm : float
         Printed size.
+    letters_pt : float
+        Printed size of the smallest letters, points; NaN where there are none.
     """
 
     name: str
     content: dict[str, bytes]
     width_mm: float
     height_mm: float
+    letters_pt: float
 
     def write(self, folder: Path) -> list[Path]:
         """Write all formats, each whole or not at all; return the files."""
@@ -90,25 +96,57 @@ def print_figure(
     """
     inches, height = (float(side) for side in figure.get_size_inches())
     scale = min(1.0, COLUMN_WIDTHS_MM[width] / _MM_PER_INCH / inches)
-    _enlarge_letters(figure, _SMALLEST_PT / scale)
+    _enlarge_letters(figure, SMALLEST_PT / scale)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
+    letters = min((float(text.get_fontsize()) for text in _letters(figure)), default=math.nan)
     content = {kind: _WRITERS[kind](figure, scale) for kind in formats}
     figure.clear()
     width_mm, height_mm = (scale * _MM_PER_INCH * side for side in (inches, height))
-    return PrintedFigure(name, content, width_mm, height_mm)
+    return PrintedFigure(name, content, width_mm, height_mm, letters * scale)
+
+
+def _letters(figure: Figure) -> list[Text]:
+    """Return all letters that are seen."""
+    found = [text for text in figure.findobj(Text) if isinstance(text, Text)]
+    return [text for text in found if text.get_visible() and text.get_text().strip()]
 
 
 def _enlarge_letters(figure: Figure, smallest: float) -> None:
-    """Raise letters to a size; those of ticks by their axis, which makes new ones as it likes."""
-    for axes in figure.axes:
-        for axis in (axes.xaxis, axes.yaxis):
-            sizes = [float(label.get_fontsize()) for label in axis.get_ticklabels()]
-            if sizes and min(sizes) < smallest:
-                axis.set_tick_params(labelsize=smallest)
-    for text in figure.findobj(Text):
-        if isinstance(text, Text) and float(text.get_fontsize()) < smallest:
-            text.set_fontsize(smallest)
+    """Raise letters to a size where there is room for them; else leave them as they are.
+
+    Pictures laid out by hand make no room. In others, letters must not run into each other, or
+    out of the figure, more than they do already.
+    """
+    figure.draw_without_rendering()
+    sizes = [(text, float(text.get_fontsize())) for text in _letters(figure)]
+    if figure.get_layout_engine() is None or all(size >= smallest for _, size in sizes):
+        return
+    axes = [axis for one in figure.axes for axis in (one.xaxis, one.yaxis)]
+    ticks = [(a, float(label.get_fontsize())) for a in axes for label in a.get_ticklabels()[:1]]
+    before = _trouble(figure)
+    # An axis makes ticks as it likes: their size is set by the axis.
+    for axis, size in ticks:
+        axis.set_tick_params(labelsize=max(size, smallest))
+    for text, size in sizes:
+        text.set_fontsize(max(size, smallest))
+    figure.draw_without_rendering()
+    if _trouble(figure) > before:
+        for axis, size in ticks:
+            axis.set_tick_params(labelsize=size)
+        for text, size in sizes:
+            text.set_fontsize(size)
+
+
+def _trouble(figure: Figure) -> int:
+    """Count pairs of letters that overlap, and those that leave the figure."""
+    boxes = [text.get_window_extent() for text in _letters(figure)]
+    frame = figure.bbox.padded(2)
+    out = sum(
+        box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1
+        for box in boxes
+    )
+    return out + sum(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
 
 
 def _png(figure: Figure, scale: float) -> bytes:
@@ -125,12 +163,12 @@ def _svg(figure: Figure, scale: float) -> bytes:
     def shrink(found: re.Match[str]) -> str:
         return f'{found[1]}="{float(found[2]) * scale:.6g}pt"'
 
-    head, mark, rest = stream.getvalue().decode("utf-8").partition("viewBox=")
-    at = head.rindex("<svg")
-    head = head[:at] + re.sub(r'(width|height)="([\d.]+)pt"', shrink, head[at:])
-    tag, end, body = rest.partition(">")
-    tag = re.sub(r'(width|height)="([\d.]+)pt"', shrink, tag)
-    return (head + mark + tag + end + body).encode("utf-8")
+    text = stream.getvalue().decode("utf-8")
+    start = text.index("<svg")
+    end = text.index(">", start)
+    # The view box stays: the same drawing in a smaller frame.
+    tag = re.sub(r'(width|height)="([\d.]+)pt"', shrink, text[start:end])
+    return f"{text[:start]}{tag}{text[end:]}".encode()
 
 
 def _pdf(figure: Figure, scale: float) -> bytes:

@@ -32,7 +32,7 @@ def write_print_figures(
     width: str = "double",
     palette: str = "run",
     to: Path | None = None,
-) -> list[Path]:
+) -> dict[Path, float]:
     """Write chosen figures of a run at the width of a journal's column.
 
     All figures are drawn to find the chosen ones, which takes seconds. Nothing is written unless
@@ -56,8 +56,8 @@ def write_print_figures(
 
     Returns
     -------
-    list of Path
-        The files, as ``NAME_WIDTH.FORMAT``.
+    dict of Path to float
+        The files, as ``NAME_WIDTH.FORMAT``, and the printed size of their smallest letters, points.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def write_print_figures(
         )
     target = to or folder.figures
     printed = [replace(figure, name=f"{figure.name}{ending}") for figure in book.printed]
-    return [path for figure in printed for path in figure.write(target)]
+    return {path: figure.letters_pt for figure in printed for path in figure.write(target)}
 
 
 def _check(names: Sequence[str], formats: Sequence[str], width: str) -> None:

@@ -73,7 +73,7 @@ def test_one_file_for_mail_links_to_nothing_beside_it(small_report: RunFolder) -
 
 @pytest.mark.parametrize(("width", "mm"), [("single", 87.0), ("double", 178.0)])
 def test_printed_figures_have_the_width_of_a_column(width: str, mm: float) -> None:
-    figure = Figure(figsize=(7.2, 3.0))
+    figure = Figure(figsize=(7.2, 3.0), layout="constrained")
     figure.subplots().set_xlabel("score", fontsize=6)
     printed = print_figure(figure, "wide", width, ("png", "svg", "pdf"))
     assert printed.width_mm == pytest.approx(mm)
@@ -85,10 +85,20 @@ def test_printed_figures_have_the_width_of_a_column(width: str, mm: float) -> No
     size = re.search(rb'<svg [^>]*width="([\d.]+)pt"', printed.content["svg"])
     assert size
     assert float(size[1]) == pytest.approx(mm / 25.4 * 72, rel=1e-3)
-    # No letter is printed smaller than 5 points.
+    # There is room: no letter is printed smaller than 5 points.
+    assert printed.letters_pt >= 4.99
     letters = [float(found) for found in LETTERS.findall(printed.content["svg"])]
     assert letters
     assert min(letters) * mm / 25.4 / 7.2 >= 4.99
+
+
+def test_letters_that_would_collide_stay_small_and_are_said_to_be() -> None:
+    figure = Figure(figsize=(7.2, 3.0), layout="constrained")
+    axes = figure.subplots()
+    axes.set_axis_off()
+    for place in range(12):
+        axes.text(place / 12, 0.5, "00000000", fontsize=6)
+    assert print_figure(figure, "dense", "single").letters_pt == pytest.approx(6 * 87 / 182.88)
 
 
 def test_a_narrow_figure_is_not_blown_up() -> None:
@@ -108,6 +118,7 @@ def test_chosen_figures_only(small_report: RunFolder, tmp_path: Path) -> None:
         "counterfactuals_1_to_0_single_cmy.svg",
     ]
     assert sorted(to.iterdir()) == sorted(written)
+    assert all(0 < letters <= 20 for letters in written.values())
     assert sorted(small_report.figures.iterdir()) == before
 
 
