@@ -152,7 +152,8 @@ def _treatments(wells: pd.DataFrame) -> dict[str, pd.DataFrame]:
     })  # fmt: skip
     plates = pd.DataFrame({"Metadata_Plate": ["P1"], "n_wells": 384, "z_prime": 0.6,
                            "n_diseased": 32, "n_healthy": 32, "robust_z_prime": 0.6, "ssmd": 5.0,
-                           "v_factor": 0.6, "position_share": 0.0, "failed": False, "note": ""})  # fmt: skip
+                           "v_factor": 0.6, "position_share": 0.0, "failed": False,
+                           "note": ""})  # fmt: skip
     return {"treatments": treatments, "doses": doses, "plates": plates, "ranking_wells": ranked}
 
 

@@ -43,9 +43,9 @@ def write_ome_tiffs(crops: Sequence[PicturedCrop], to: Path) -> list[Path]:
     Examples
     --------
     >>> import tempfile
-    >>> picture = np.ones((1, 4, 4), np.float32)
+    >>> picture = np.ones((2, 4, 4), np.float32)
     >>> crop = PicturedCrop("P1", "B03", 7, "diseased", "healthy", picture, picture, picture, None,
-    ...     ("DNA",), 0.65, "grey value")
+    ...     ("DNA", "GFP"), 0.65, "grey value")
     >>> written = write_ome_tiffs([crop], Path(tempfile.mkdtemp()))
     >>> written[0].name
     'P1_B03_crop7_diseased_to_healthy.ome.tif'

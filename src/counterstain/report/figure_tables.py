@@ -92,8 +92,8 @@ def count_rows(counts: ArrayLike, classes: Sequence[str]) -> pd.DataFrame:
 
     Examples
     --------
-    >>> count_rows([[3, 1], [0, 4]], ["a", "b"]).iloc[1].tolist()
-    ['a', 'b', 1, 0.25]
+    >>> count_rows([[3, 1], [0, 4]], ["a", "b"])["share_of_true_class"].tolist()
+    [0.75, 0.25, 0.0, 1.0]
     """
     table = matrix_rows(np.asarray(counts).astype(np.int64), classes, "count")
     table.columns = pd.Index(["true_class", "called_class", "count"])
