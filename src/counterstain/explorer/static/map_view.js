@@ -180,7 +180,8 @@ class MapView {
   }
 
   listen() {
-    const place = (event) => { const box = this.canvas.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
+    // The frame stands still while the canvas in it may be moved.
+    const place = (event) => { const box = this.canvas.parentElement.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
     this.use(this.tool);
     this.canvas.addEventListener("pointerdown", (event) => {
       this.canvas.setPointerCapture(event.pointerId);

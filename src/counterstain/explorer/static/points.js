@@ -1,4 +1,5 @@
-// Points on the graphics card: a hundred thousand are drawn anew at every frame of a pan.
+// Points on the graphics card: a hundred thousand are drawn anew at every frame of a pan, where the
+// machine keeps up with that; else the last picture is moved, and drawn anew a few times a second.
 
 const VERTEX = `
 attribute vec2 place; attribute vec3 colour; attribute float size;
@@ -10,7 +11,8 @@ precision mediump float; varying vec3 shade;
 void main() { if (length(gl_PointCoord - 0.5) > 0.5) discard; gl_FragColor = vec4(shade, 1.0); }`;
 const BUCKETS = 256;
 const SLOW_MS = 30;
-const FEWEST = 4000;
+const REST_MS = 350;
+const FILL = 0.94;
 
 export class Points {
   constructor(canvas) {
@@ -38,6 +40,8 @@ export class Points {
     }
     this.n = 0;
     this.camera = { x: 0, y: 0, zoom: 1 };
+    this.shown = { x: 0, y: 0, zoom: 1 };
+    this.slow = 0;
     this.frames = 0;
   }
 
@@ -65,7 +69,7 @@ export class Points {
 
   setSizes(sizes) { this.fill("size", this.drawn(sizes, 1)); }
 
-  // Drawn in an order by lot (always the same), so that the first few thousand stand for all.
+  // Drawn in an order by lot (always the same), so that no class lies on top of all others.
   shuffle() {
     this.lot = Uint32Array.from({ length: this.n }, (_, i) => i);
     let state = 1;
@@ -74,7 +78,6 @@ export class Points {
       const j = state % (i + 1);
       [this.lot[i], this.lot[j]] = [this.lot[j], this.lot[i]];
     }
-    this.few = this.n;
   }
 
   drawn(values, width) {
@@ -114,37 +117,49 @@ export class Points {
     this.ratio = ratio;
   }
 
-  // While the map moves, a slow machine draws as many points as it keeps up with; at rest all.
   drawMoving() {
     const now = performance.now();
     const took = now - (this.last || 0);
     this.last = now;
-    if (took < 1000) this.few = took > SLOW_MS ? Math.max(Math.min(FEWEST, this.n), Math.floor(this.few * 0.6)) : Math.min(this.n, Math.ceil(this.few * 1.15));
-    this.draw(this.few);
+    if (took > SLOW_MS && took < 1000) this.slow += 1;
+    if (this.slow < 2 || now - this.drawn_at > REST_MS) this.draw(); else this.move();
   }
 
-  draw(count = this.n) {
+  // The picture as it was drawn, put where it belongs now.
+  move() {
+    const { camera, shown, canvas } = this;
+    const zoom = FILL * camera.zoom;
+    const stretch = camera.zoom / shown.zoom;
+    const x = ((1 - stretch + (shown.x - camera.x) * zoom) / 2) * canvas.clientWidth;
+    const y = ((1 - stretch - (shown.y - camera.y) * zoom) / 2) * canvas.clientHeight;
+    canvas.style.transform = `matrix(${stretch},0,0,${stretch},${x},${y})`;
+  }
+
+  draw() {
     const { gl, camera } = this;
     this.resize();
     gl.viewport(0, 0, this.canvas.width, this.canvas.height);
     gl.clearColor(0.063, 0.086, 0.114, 1);
     gl.clear(gl.COLOR_BUFFER_BIT);
-    const zoom = 0.94 * camera.zoom;
+    const zoom = FILL * camera.zoom;
     gl.uniform2f(this.at.scale, zoom, zoom);
     gl.uniform2f(this.at.offset, -camera.x * zoom, -camera.y * zoom);
     gl.uniform1f(this.at.ratio, this.ratio * Math.min(3, Math.max(1, camera.zoom ** 0.4)));
-    gl.drawArrays(gl.POINTS, 0, count);
+    gl.drawArrays(gl.POINTS, 0, this.n);
+    this.canvas.style.transform = "";
+    this.shown = { ...camera };
+    this.drawn_at = performance.now();
     this.frames += 1;
   }
 
   // From a place on the canvas (CSS pixels) to -1 ... 1, and back.
   toPlace(px, py) {
-    const zoom = 0.94 * this.camera.zoom;
+    const zoom = FILL * this.camera.zoom;
     return [((2 * px) / this.canvas.clientWidth - 1) / zoom + this.camera.x, (1 - (2 * py) / this.canvas.clientHeight) / zoom + this.camera.y];
   }
 
   toCanvas(x, y) {
-    const zoom = 0.94 * this.camera.zoom;
+    const zoom = FILL * this.camera.zoom;
     return [(((x - this.camera.x) * zoom + 1) / 2) * this.canvas.clientWidth, ((1 - (y - this.camera.y) * zoom) / 2) * this.canvas.clientHeight];
   }
 
