@@ -146,7 +146,7 @@ def _trouble(figure: Figure) -> int:
         box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1
         for box in boxes
     )
-    return out + sum(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    return out + sum(bool(a.overlaps(b)) for a, b in itertools.combinations(boxes, 2))
 
 
 def _png(figure: Figure, scale: float) -> bytes:
