@@ -142,11 +142,12 @@ def _trouble(figure: Figure) -> int:
     """Count pairs of letters that overlap, and those that leave the figure."""
     boxes = [text.get_window_extent() for text in _letters(figure)]
     frame = figure.bbox.padded(2)
-    out = sum(
+    out = [
         box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1
         for box in boxes
-    )
-    return out + sum(bool(a.overlaps(b)) for a, b in itertools.combinations(boxes, 2))
+    ]
+    met = [one.overlaps(other) for one, other in itertools.combinations(boxes, 2)]
+    return int(sum(out) + sum(met))
 
 
 def _png(figure: Figure, scale: float) -> bytes:
