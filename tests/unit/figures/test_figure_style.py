@@ -42,7 +42,9 @@ def test_saved_figure_repeats_and_keeps_text_as_text(tmp_path: Path) -> None:
     assert first.svg.read_bytes() == second.svg.read_bytes()
     assert first.webp == second.webp
     assert "costs $5 &amp; $6 &lt;b&gt;" in first.svg.read_text()
-    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == ["figure.png", "figure.svg"]
+    assert first.pdf.read_bytes() == second.pdf.read_bytes()
+    files = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert files == ["figure.pdf", "figure.png", "figure.svg"]
 
 
 def test_name_in_a_script_without_font_is_no_warning(tmp_path: Path) -> None:

@@ -186,7 +186,8 @@ def _unsaved(figure: Figure, folder: Path, name: str) -> SavedFigure:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.svg").write_text(words, encoding="utf-8")
     width, height = figure.get_size_inches()
-    return SavedFigure(folder / f"{name}.png", folder / f"{name}.svg", b"", width, height)
+    png, svg, pdf = (folder / f"{name}.{ending}" for ending in ("png", "svg", "pdf"))
+    return SavedFigure(png, svg, pdf, b"", width, height)
 
 
 @pytest.fixture(autouse=True)

@@ -75,8 +75,10 @@ def test_the_page_shows_notes_as_text(marked: RunFolder) -> None:
     chapter = faulty_chapter(data, FigureBook(marked.figures))
     page = (
         _environment()
-        .from_string("{% import 'parts.html.j2' as parts %}{% include 'faulty.html.j2' %}")
-        .render(c=chapter.content)
+        .from_string(
+            "{% import 'parts.html.j2' as parts with context %}{% include 'faulty.html.j2' %}"
+        )
+        .render(c=chapter.content, alone=False)
     )
     assert "<b>dust</b>" not in page
     assert html.escape("<b>dust</b>") in page

@@ -54,7 +54,7 @@ def test_a_run_of_overlap_alone_answers_its_own_question(
     overlap_run: tuple[RunFolder, str],
 ) -> None:
     page = _Page(overlap_run[1])
-    assert page.chapters == ["overlap", "overlap_learned", "run", "limits"]
+    assert page.chapters == ["overlap", "overlap_learned", "run", "limits", "methods"]
     first = page.words[: page.words.index("Brackets are 95 % intervals")]
     assert "The overlap follows the stimulation: the IoU of the masks is higher by 0.100" in first
     assert "0.300 [0.290, 0.310] in ConA" in first
@@ -112,7 +112,7 @@ def test_without_learning_there_is_no_chapter_of_networks(
 ) -> None:
     folder = fill_overlap(RunFolder(tmp_path / "RUN"), pixels=False)
     page = _Page(build_report(folder).read_text(encoding="utf-8"))
-    assert page.chapters == ["overlap", "run", "limits"]
+    assert page.chapters == ["overlap", "run", "limits", "methods"]
     assert not (folder.figures / "overlap_examples.png").exists()
     assert (folder.figures / "overlap_groups.png").is_file()
 
