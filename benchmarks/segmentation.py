@@ -34,7 +34,7 @@ from counterstain.training.segmenter_split import split_by_look
 
 HERE = Path(__file__).resolve().parent
 Labelled = tuple[NDArray[Any], NDArray[np.int32]]
-CORES = (0.4, 0.45, 0.5, 0.55, 0.6)
+SADDLES = (0.4, 0.5, 0.6, 0.7, 0.8)
 
 
 def dsb2018(data: Path, seed: int) -> tuple[dict[str, list[Labelled]], int]:
@@ -101,23 +101,23 @@ def _progress(done: int, steps: int) -> None:
         print(f"step {done} of {steps}", flush=True)
 
 
-def choose_core(segmenter: UNetSegmenter, pairs: list[Labelled]) -> InstanceSettings:
-    """Choose the level of an object's middle on images that are not scored."""
+def choose_saddle(segmenter: UNetSegmenter, pairs: list[Labelled]) -> InstanceSettings:
+    """Choose how deep a pass parts two heaps of votes on images that are not scored."""
     scales = [segmenter.fitting_scale(image) for image, _ in pairs]
     maps = [
         segmenter.maps(image, scale=scale) for (image, _), scale in zip(pairs, scales, strict=True)
     ]
     tried = {}
-    for core in CORES:
-        settings = replace(segmenter.instance_settings, core=core)
+    for saddle in SADDLES:
+        settings = replace(segmenter.instance_settings, saddle=saddle)
         found = [
             mask_agreement(instances_from_maps(field, settings, scale=scale), labels)
             for field, scale, (_, labels) in zip(maps, scales, pairs, strict=True)
         ]
-        tried[core] = mean_agreement(found)["average_precision"]
-    best = max(tried, key=lambda core: tried[core])
-    report("core", chosen=best, validation_ap50=tried)
-    return replace(segmenter.instance_settings, core=best)
+        tried[saddle] = mean_agreement(found)["average_precision"]
+    best = max(tried, key=lambda saddle: tried[saddle])
+    report("saddle", chosen=best, validation_ap50=tried)
+    return replace(segmenter.instance_settings, saddle=best)
 
 
 def score(name: str, segmenter: UNetSegmenter, pairs: list[Labelled], scale: float | None) -> None:
@@ -173,7 +173,7 @@ def main() -> None:
     )
     if not arguments.weights.with_suffix(".json").exists():
         segmenter = train(recipe, {"dsb2018": nuclei["train"], "coculture": mixed["train"]})
-        segmenter.instance_settings = choose_core(segmenter, nuclei["validation"])
+        segmenter.instance_settings = choose_saddle(segmenter, nuclei["validation"])
         segmenter.save(arguments.weights)
     segmenter = UNetSegmenter.load(arguments.weights)
     score("dsb2018 held back", segmenter, nuclei["test"], recipe.scale.get("dsb2018"))

@@ -1,21 +1,21 @@
-"""From the maps of a network to one number an object: watershed from the middle of each."""
+"""From the maps of a network to one number an object: pixels with the same centre are one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.segmentation import watershed
 
 from counterstain.errors import InvalidInputError
+from counterstain.masks.centre_votes import objects_by_votes
 
-__all__ = ["InstanceSettings", "instances_from_maps"]
+__all__ = ["RADIUS", "InstanceSettings", "instances_from_maps"]
 
-_watershed: Callable[..., Any] = watershed  # scikit-image is typed in part only
+RADIUS = 12.0
+"""Radius of the median cell in training, pixels of the network: the unit of ways to a centre."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +26,21 @@ class InstanceSettings:
     ----------
     foreground : float
         Probability from which on a pixel belongs to an object, between 0 and 1.
-    core : float
-        Share of the largest distance to the edge from which on a pixel lies in the middle of its
-        object, between 0 and 1: lower joins neighbours, higher breaks objects apart.
-    min_area, min_core : int
-        Objects, and middles of objects, of fewer pixels are dropped.
+    saddle : float
+        Two centres are one where the votes between them reach this share of those for the lesser
+        one, between 0 and 1: lower joins neighbours, higher breaks objects apart.
+    min_area, min_votes : int
+        Objects of fewer pixels are dropped, and centres that fewer pixels vote for; a pixel's vote
+        weighs by how deep it lies in its object.
     certainty : float
         Mean probability from which on an object is kept, 0 to 1: what a network half believes to
         see is mostly dirt, or light from elsewhere. 0 keeps all.
     """
 
     foreground: float = 0.5
-    core: float = 0.5
-    min_area: int = 60
-    min_core: int = 8
+    saddle: float = 0.5
+    min_area: int = 30
+    min_votes: int = 4
     certainty: float = 0.8
 
 
@@ -48,19 +49,20 @@ def instances_from_maps(
 ) -> NDArray[np.int32]:
     """Part the foreground into objects.
 
-    Each connected middle floods the foreground around it; an island of foreground without a middle
-    is one object.
+    Each pixel votes for the centre of its object; pixels whose votes fall on one heap are one
+    object. An island of foreground without such a heap is one object.
 
     Parameters
     ----------
-    maps : (2, H, W) array of float
+    maps : (4, H, W) array of float
         Probability of foreground, and distance to the edge of the own object as a share of the
-        largest in it, both 0 to 1.
+        largest in it, both 0 to 1; how far down and right the object's centre lies, in radii of
+        the median cell in training (12 pixels of the network).
     settings : InstanceSettings, optional
         Levels and smallest sizes.
     scale : float
-        Magnification at which the smallest sizes are meant: at 0.5 they are four times as many
-        pixels of the maps.
+        Magnification at which sizes are meant: at 0.5 the smallest ones are four times as many
+        pixels of the maps, and a radius is twice as long.
 
     Returns
     -------
@@ -74,29 +76,32 @@ def instances_from_maps(
 
     Notes
     -----
-    Watershed: Meyer 1994, doi:10.1016/0165-1684(94)90060-4.
+    See :mod:`counterstain.masks.centre_votes`.
 
     Examples
     --------
-    >>> row = np.array([0, 0.4, 0.9, 0.3, 0.9, 0.4, 0, 0])
-    >>> maps = np.tile(np.stack([row > 0, row])[:, None], (1, 5, 1)).astype(float)
-    >>> instances_from_maps(maps, InstanceSettings(min_area=1, min_core=1))[2].tolist()
-    [0, 1, 1, 1, 2, 2, 0, 0]
+    >>> owner = np.repeat([[1, 2]], 9, axis=1).repeat(9, axis=0)  # two cells of 9 x 9 that touch
+    >>> rows, columns = np.indices(owner.shape)
+    >>> way = np.stack([4 - rows, np.where(owner == 1, 4, 13) - columns]) / RADIUS
+    >>> maps = np.concatenate([np.ones((2, *owner.shape)), way])
+    >>> bool((instances_from_maps(maps) == owner).all())
+    True
     """
     settings = settings or InstanceSettings()
     _check(maps, settings)
-    min_area, min_core = (
-        max(1, round(size / scale**2)) for size in (settings.min_area, settings.min_core)
+    min_area = max(1, round(settings.min_area / scale**2))
+    probability = maps[0]
+    islands = _numbered(probability >= settings.foreground, min_area)
+    voted = objects_by_votes(
+        maps,
+        islands > 0,
+        radius=RADIUS / scale,
+        fewest=settings.min_votes / scale**2,
+        saddle=settings.saddle,
     )
-    probability, distance = maps
-    foreground = probability >= settings.foreground
-    cores = _numbered((distance >= settings.core) & foreground, min_core, touching=False)
-    islands = _numbered(foreground, min_area, touching=True)
-    has_core = np.bincount(islands.ravel(), weights=cores.ravel() > 0) > 0
-    has_core[0] = True
-    alone = ~has_core[islands]
-    seeds = np.where(alone, islands + cores.max(), cores)
-    objects = _watershed(-distance, seeds, mask=islands > 0)
+    has_votes = np.bincount(islands.ravel(), weights=voted.ravel() > 0) > 0
+    has_votes[0] = True
+    objects = np.where(has_votes[islands], voted, islands + voted.max())
     return _renumbered(_certain(objects, probability, settings.certainty), min_area)
 
 
@@ -107,10 +112,9 @@ def _certain(labels: NDArray[Any], probability: NDArray[Any], certainty: float) 
     return np.where(keep[labels], labels, 0)
 
 
-def _numbered(mask: NDArray[np.bool_], min_area: int, *, touching: bool) -> NDArray[np.int32]:
-    """Give each island of a mask a number; `touching` joins pixels that meet at a corner."""
-    structure = np.ones((3, 3), np.bool_) if touching else None
-    islands, _ = ndimage.label(mask, structure)
+def _numbered(mask: NDArray[np.bool_], min_area: int) -> NDArray[np.int32]:
+    """Give each island of a mask a number; pixels that meet at a corner are joined."""
+    islands, _ = ndimage.label(mask, np.ones((3, 3), np.bool_))
     return _renumbered(islands, min_area)
 
 
@@ -123,14 +127,14 @@ def _renumbered(labels: NDArray[Any], min_area: int) -> NDArray[np.int32]:
 
 
 def _check(maps: NDArray[Any], settings: InstanceSettings) -> None:
-    if maps.ndim != 3 or len(maps) != 2:
+    if maps.ndim != 3 or len(maps) != 4:
         raise InvalidInputError(
-            f"`maps` must be (2, H, W), foreground and distance; got {maps.shape}: pass those of "
-            "one field, from `UNetSegmenter.maps`."
+            "`maps` must be (4, H, W): foreground, distance and the way to the centre; got "
+            f"{maps.shape}: pass those of one field, from `UNetSegmenter.maps`."
         )
-    levels = (settings.foreground, settings.core, settings.certainty)
+    levels = (settings.foreground, settings.saddle, settings.certainty)
     if not (0 < levels[0] < 1 and 0 < levels[1] < 1 and 0 <= levels[2] <= 1):
         raise InvalidInputError(
-            f"`foreground`, `core` and `certainty` must be between 0 and 1; got {levels}: start "
+            f"`foreground`, `saddle` and `certainty` must be between 0 and 1; got {levels}: start "
             "from 0.5, 0.5 and 0.8."
         )

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from counterstain.errors import InvalidInputError
-from counterstain.masks.instances import InstanceSettings, instances_from_maps
+from counterstain.masks.instances import RADIUS, InstanceSettings, instances_from_maps
 from counterstain.masks.unet_file import read_unet, write_unet
 from counterstain.masks.unet_magnification import checked_scale, fitting_scale
 from counterstain.masks.unet_network import (
@@ -27,7 +27,7 @@ from counterstain.masks.unet_windows import WindowSettings, run_windows
 
 __all__ = ["DIAMETER", "UNetSegmenter"]
 
-DIAMETER = 24.0
+DIAMETER = 2 * RADIUS
 _LOOK = 1024  # pixels of a field, each way, that are enough to tell how large cells are
 
 
@@ -105,7 +105,7 @@ class UNetSegmenter:
         self._folded = None
 
     def maps(self, field: NDArray[Any], *, scale: float | None = None) -> NDArray[np.float32]:
-        """Draw the probability of foreground, and the distance to the edge of the own object.
+        """Draw the probability of foreground, the distance to the edge, and the way to the centre.
 
         Parameters
         ----------
@@ -116,8 +116,9 @@ class UNetSegmenter:
 
         Returns
         -------
-        (2, H, W) array of float32
-            Both 0 to 1; the distance as a share of the largest in the object.
+        (4, H, W) array of float32
+            Probability, and distance as a share of the largest in the object, both 0 to 1; how far
+            down and right the centre of the object lies, in radii of the median cell in training.
 
         Raises
         ------
@@ -229,7 +230,8 @@ class UNetSegmenter:
         logits = self._logits(_resized(image, scale))
         if logits.shape[-2:] != image.shape[-2:]:
             logits = functional.interpolate(logits, image.shape[-2:], mode="bilinear")
-        return np.asarray(torch.sigmoid(logits)[0].numpy(), np.float32)
+        levels = torch.cat([torch.sigmoid(logits[0, :2]), logits[0, 2:]])
+        return np.asarray(levels.numpy(), np.float32)
 
     def _logits(self, image: Tensor) -> Tensor:
         if self._folded is None:

@@ -12,7 +12,7 @@ from counterstain.weights import load_weights, read_recipe, write_weights
 
 __all__ = ["FORMAT", "read_unet", "write_unet"]
 
-FORMAT = 2
+FORMAT = 3
 _KIND = "unet-segmenter"
 
 

@@ -16,14 +16,14 @@ from counterstain.masks.unet_levels import LevelwiseUNet
 
 __all__ = ["OUTPUTS", "WIDTHS", "build_unet", "fold_norms", "inference_copy"]
 
-OUTPUTS = ("foreground", "distance")
+OUTPUTS = ("foreground", "distance", "offset_y", "offset_x")
 WIDTHS = (24, 32, 48, 96, 128)
 _LEVELS = 5  # those of MONAI's BasicUNet
 _BLOCK = 2  # pixels of the image in one of the first level, each way
 
 
 def build_unet(in_channels: int, widths: Sequence[int] = WIDTHS) -> nn.Module:
-    """Build a U-Net with a foreground logit and a distance logit for each pixel.
+    """Build a U-Net that draws foreground, distance and the way to the centre for each pixel.
 
     Weights are drawn from torch's global generator: seed it first for a network that repeats.
 
@@ -38,8 +38,9 @@ def build_unet(in_channels: int, widths: Sequence[int] = WIDTHS) -> nn.Module:
     Returns
     -------
     torch.nn.Module
-        Images ``(N, C, H, W)`` to logits ``(N, 2, H, W)``: foreground, and distance to the edge of
-        the own object as a share of the largest one in it.
+        Images ``(N, C, H, W)`` to ``(N, 4, H, W)``: logits of foreground and of the distance to the
+        edge of the own object as a share of the largest one in it; and how far down and right of
+        the pixel the centre of its object lies, in radii of the median cell in training.
 
     Raises
     ------
@@ -58,7 +59,7 @@ def build_unet(in_channels: int, widths: Sequence[int] = WIDTHS) -> nn.Module:
     >>> import torch
     >>> network = build_unet(2, (4, 4, 8, 8, 8)).eval()
     >>> tuple(network(torch.zeros(1, 2, 64, 32)).shape)
-    (1, 2, 64, 32)
+    (1, 4, 64, 32)
     """
     if in_channels < 1 or len(widths) != _LEVELS or min(widths) < 1:
         raise InvalidInputError(

@@ -25,6 +25,7 @@ __all__ = ["SegmenterLoss", "SegmenterSettings", "fit_segmenter", "labelled_fiel
 
 _LARGEST_GRADIENT = 5.0
 _RECORD_EVERY = 20
+_NEAR = 0.1  # radii: below, an error of the way counts by its square
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,41 +60,54 @@ class SegmenterSettings:
 
 
 class SegmenterLoss(nn.Module):
-    """Dice and cross-entropy of the foreground, and cross-entropy of the distance.
+    """What is drawn wrongly of foreground, distance and way to the centre.
 
-    Cross-entropy with a soft target is smallest where the share that is drawn is the true one.
-    Dice is taken over the whole minibatch: a crop without a cell would else weigh as much as one
-    full of them.
+    Dice and cross-entropy of the foreground, cross-entropy of the distance, and the smooth absolute
+    error of the way to the centre within objects. Cross-entropy with a soft target is smallest
+    where the share that is drawn is the true one. Dice is taken over the whole minibatch: a crop
+    without a cell would else weigh as much as one full of them.
 
     Parameters
     ----------
-    distance_weight : float
-        Weight of the distance.
+    distance_weight, offset_weight : float
+        Weights of the distance and of the way to the centre.
 
     Examples
     --------
     >>> loss = SegmenterLoss()
-    >>> wrong, right = torch.full((1, 2, 8, 8), -9.0), torch.full((1, 2, 8, 8), 9.0)
-    >>> truth = torch.ones(1, 2, 8, 8)
+    >>> wrong, right = torch.full((1, 4, 8, 8), -9.0), torch.full((1, 4, 8, 8), 9.0)
+    >>> truth = torch.ones(1, 4, 8, 8)
+    >>> right[:, 2:] = 1
     >>> bool(loss(right, truth) < 0.01 < loss(wrong, truth))
     True
     """
 
-    def __init__(self, distance_weight: float = 2.0) -> None:
+    def __init__(self, distance_weight: float = 2.0, offset_weight: float = 1.0) -> None:
         super().__init__()
         self.distance_weight = distance_weight
+        self.offset_weight = offset_weight
         self.foreground = DiceCELoss(sigmoid=True, batch=True)
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Loss of logits ``(N, 2, H, W)`` and targets, which may hold weights as a third map."""
+        """Loss of outputs ``(N, 4, H, W)`` and targets, which may hold weights as a fifth map."""
+        weight = (
+            targets[:, 4] if targets.shape[1] > len(OUTPUTS) else torch.ones_like(targets[:, 0])
+        )
         drawn: Tensor = self.foreground(logits[:, :1], targets[:, :1])
-        share = targets[:, 1].clamp(1e-6, 1 - 1e-6)
-        deep = functional.binary_cross_entropy_with_logits(logits[:, 1], share, reduction="none")
-        # What even the right answer costs is taken off, so that 0 means exact.
-        deep = deep + share * share.log() + (1 - share) * (1 - share).log()
-        if targets.shape[1] > len(OUTPUTS):
-            deep = deep * targets[:, len(OUTPUTS)]
-        return drawn + self.distance_weight * deep.mean()
+        deep = (weight * _distance_loss(logits[:, 1], targets[:, 1])).mean()
+        inside = weight * targets[:, 0]
+        astray = functional.smooth_l1_loss(
+            logits[:, 2:4], targets[:, 2:4], reduction="none", beta=_NEAR
+        )
+        far = (inside * astray.sum(1)).sum() / inside.sum().clamp(min=1)
+        return drawn + self.distance_weight * deep + self.offset_weight * far
+
+
+def _distance_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy of each pixel, less what even the right answer costs: 0 means exact."""
+    share = targets.clamp(1e-6, 1 - 1e-6)
+    crossed = functional.binary_cross_entropy_with_logits(logits, share, reduction="none")
+    return crossed + share * share.log() + (1 - share) * (1 - share).log()
 
 
 def labelled_field(

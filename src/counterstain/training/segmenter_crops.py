@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from counterstain.errors import InvalidInputError
+from counterstain.masks.instances import RADIUS
 from counterstain.masks.unet_magnification import median_diameter
 from counterstain.training.segmenter_augment import (
     AugmentSettings,
@@ -22,6 +23,7 @@ from counterstain.training.segmenter_augment import (
     with_effectors,
 )
 from counterstain.training.segmenter_targets import (
+    centre_offsets,
     contact_pixels,
     contact_weights,
     segmentation_targets,
@@ -91,9 +93,9 @@ class CropStream:
         self._shares = np.array(list(chosen.values())) / sum(chosen.values())
 
     def draw(self) -> tuple[Tensor, Tensor]:
-        """Return images ``(N, C, size, size)`` and targets ``(N, 3, size, size)``.
+        """Return images ``(N, C, size, size)`` and targets ``(N, 5, size, size)``.
 
-        Targets are foreground and distance, and how much the pixel weighs.
+        Targets are foreground, distance, the way to the centre, and how much the pixel weighs.
         """
         images, targets = [], []
         for name in self._generator.choice(self._names, self._minibatch, p=self._shares):
@@ -106,7 +108,7 @@ class CropStream:
             if self._generator.random() < self._augment.dim_share:
                 image = dim_objects(image, labels, self._augment, self._generator)
             images.append(change_light(image, self._augment, self._generator))
-            targets.append(np.stack([*segmentation_targets(labels), contact_weights(labels)]))
+            targets.append(_targets(labels))
         return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(targets))
 
     def _any(self, fields: list[LabelledField]) -> LabelledField:
@@ -124,6 +126,11 @@ class CropStream:
         found = median_diameter(field.labels)
         scale = wanted / (found if np.isfinite(found) else _UNKNOWN_DIAMETER) / field.scale
         return random_crop(field, self._augment, self._generator, scale)
+
+
+def _targets(labels: NDArray[np.int32]) -> NDArray[np.float32]:
+    offsets = centre_offsets(labels, RADIUS)
+    return np.stack([*segmentation_targets(labels), *offsets, contact_weights(labels)])
 
 
 def _ready_to_shrink(field: LabelledField) -> LabelledField:

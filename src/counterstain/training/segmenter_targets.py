@@ -1,4 +1,4 @@
-"""What a segmenter learns to draw: where objects are, and how deep inside one a pixel lies.
+"""What a segmenter learns to draw: where objects are, how deep a pixel lies, where its centre is.
 
 Where two objects nearly touch, mistakes join them: such places weigh more.
 """
@@ -13,14 +13,14 @@ from scipy import ndimage
 
 from counterstain.errors import InvalidInputError
 
-__all__ = ["contact_pixels", "contact_weights", "segmentation_targets"]
+__all__ = ["centre_offsets", "contact_pixels", "contact_weights", "segmentation_targets"]
 
 _REACH = 3  # pixels of the network
 _CONTACT_WEIGHT = 8.0
 
 
 def segmentation_targets(labels: NDArray[Any]) -> NDArray[np.float32]:
-    """Turn a label image into the two maps a U-Net is trained on.
+    """Turn a label image into the maps of foreground and distance that a U-Net is trained on.
 
     Parameters
     ----------
@@ -60,6 +60,33 @@ def segmentation_targets(labels: NDArray[Any]) -> NDArray[np.float32]:
     np.maximum.at(deepest, labels.ravel(), depth.ravel())
     share = depth / np.maximum(deepest[labels], 1)
     return np.stack([foreground.astype(np.float32), np.where(foreground, share, 0)])
+
+
+def centre_offsets(labels: NDArray[Any], radius: float) -> NDArray[np.float32]:
+    """Return how far down and right of each pixel the centre of its object lies.
+
+    Parameters
+    ----------
+    labels : (H, W) array of int
+        0 background, one number an object.
+    radius : float
+        Unit of the answer, pixels.
+
+    Returns
+    -------
+    (2, H, W) array of float32
+        0 in the background.
+
+    Examples
+    --------
+    >>> centre_offsets(np.array([[0, 1, 1, 1, 0, 2]]), radius=1.0)[1].tolist()
+    [[0.0, 1.0, 0.0, -1.0, 0.0, 0.0]]
+    """
+    flat = labels.ravel()
+    areas = np.maximum(np.bincount(flat), 1)
+    places = np.indices(labels.shape, np.float32)
+    away = [(np.bincount(flat, weights=place.ravel()) / areas)[labels] - place for place in places]
+    return np.where(labels > 0, np.stack(away) / radius, 0).astype(np.float32)
 
 
 def contact_weights(labels: NDArray[Any]) -> NDArray[np.float32]:

@@ -114,7 +114,7 @@ def test_empty_windows_are_not_run_and_get_the_same_answer() -> None:
 def test_masks_have_the_size_of_the_field(size: tuple[int, int], scale: float) -> None:
     made = segmenter(windows=WindowSettings(side=96, overlap=8))
     image = field(*size)
-    assert made.maps(image, scale=scale).shape == (2, *size)
+    assert made.maps(image, scale=scale).shape == (4, *size)
     labels = made.instances(image, scale=scale)
     assert labels.shape == size
     assert np.unique(labels[labels > 0]).tolist() == list(range(1, labels.max() + 1))
@@ -122,11 +122,11 @@ def test_masks_have_the_size_of_the_field(size: tuple[int, int], scale: float) -
 
 
 def test_saved_and_loaded_it_draws_the_same(tmp_path: Path) -> None:
-    made = segmenter(scale=0.5, diameter=20.0, instances=InstanceSettings(core=0.4))
+    made = segmenter(scale=0.5, diameter=20.0, instances=InstanceSettings(saddle=0.4))
     made.metadata = {"trained_on": "nothing"}
     made.save(tmp_path / "net")
     again = UNetSegmenter.load(tmp_path / "net.json", channels=["DNA", "FITC"])
-    assert (again.instance_settings.core, again.scale, again.diameter) == (0.4, 0.5, 20.0)
+    assert (again.instance_settings.saddle, again.scale, again.diameter) == (0.4, 0.5, 20.0)
     assert again.metadata == made.metadata
     np.testing.assert_array_equal(again.maps(field()), made.maps(field()))
     with pytest.raises(InvalidInputError, match="channels"):
@@ -167,11 +167,11 @@ def test_scaling_ignores_places_without_data_and_constant_channels() -> None:
         network_input(np.full((1, 4, 4), np.nan))
 
 
-def test_islands_without_a_middle_and_small_ones() -> None:
-    maps = np.zeros((2, 20, 20), np.float32)
+def test_islands_without_votes_and_small_ones() -> None:
+    maps = np.zeros((4, 20, 20), np.float32)
     maps[0, 2:8, 2:8] = 1  # shallow, but an object
     maps[0, 12, 12] = maps[1, 12, 12] = 1  # too small
-    settings = InstanceSettings(min_area=5, min_core=1)
+    settings = InstanceSettings(min_area=5, min_votes=1)
     labels = instances_from_maps(maps, settings)
     assert labels.max() == 1
     assert (labels > 0).sum() == 36
@@ -180,19 +180,19 @@ def test_islands_without_a_middle_and_small_ones() -> None:
 
 
 def test_uncertain_objects_are_left_out() -> None:
-    maps = np.zeros((2, 20, 20), np.float32)
-    maps[:, 2:8, 2:8], maps[:, 12:18, 12:18] = 0.95, 0.6
-    settings = InstanceSettings(min_area=5, min_core=1)
+    maps = np.zeros((4, 20, 20), np.float32)
+    maps[:2, 2:8, 2:8], maps[:2, 12:18, 12:18] = 0.95, 0.6
+    settings = InstanceSettings(min_area=5, min_votes=1)
     assert instances_from_maps(maps, settings)[5, 5] == 1
     assert not instances_from_maps(maps, settings)[12:].any()
     assert instances_from_maps(maps, replace(settings, certainty=0.5)).max() == 2
 
 
 def test_settings_and_maps_are_checked() -> None:
-    maps = np.zeros((2, 20, 20), np.float32)
-    assert not instances_from_maps(np.zeros((2, 5, 5))).any()
+    maps = np.zeros((4, 20, 20), np.float32)
+    assert not instances_from_maps(np.zeros((4, 5, 5))).any()
     with pytest.raises(InvalidInputError, match="between 0 and 1"):
-        instances_from_maps(maps, InstanceSettings(core=1.0))
+        instances_from_maps(maps, InstanceSettings(saddle=1.0))
     with pytest.raises(InvalidInputError, match="maps"):
         instances_from_maps(maps[0])
 
