@@ -38,7 +38,7 @@ class InstanceSettings:
     """
 
     foreground: float = 0.5
-    saddle: float = 0.5
+    saddle: float = 0.4
     min_area: int = 30
     min_votes: int = 4
     certainty: float = 0.8
@@ -136,5 +136,5 @@ def _check(maps: NDArray[Any], settings: InstanceSettings) -> None:
     if not (0 < levels[0] < 1 and 0 < levels[1] < 1 and 0 <= levels[2] <= 1):
         raise InvalidInputError(
             f"`foreground`, `saddle` and `certainty` must be between 0 and 1; got {levels}: start "
-            "from 0.5, 0.5 and 0.8."
+            "from 0.5, 0.4 and 0.8."
         )
