@@ -11,6 +11,7 @@ import { gallery } from "./well_view.js";
 
 const HOVER_PX = 96;
 const FIRST_SHEETS = 100;
+const LOOK_MS = 400;
 const CORNERS = 60;
 
 export async function mapView(main, context) {
@@ -33,6 +34,7 @@ class MapView {
     this.sizeBy = params.get("size") || "";
     this.tool = params.get("tool") === "lasso" ? "lasso" : "pan";
     this.polygon = parsed(params.get("lasso"));
+    this.looked = -LOOK_MS;
     this.camera = (params.get("cam") || "").split(",").map(Number);
   }
 
@@ -83,8 +85,8 @@ class MapView {
   async fetchSheets() {
     if (!this.run.has_pixels) return;
     for (let k = 0; k < Math.min(FIRST_SHEETS, this.run.sheets.count) && !this.signal.aborted; k += 1) {
-      // A sheet costs the server and the browser time that a moving map needs.
-      while (this.moving && !this.signal.aborted) await new Promise((resolve) => setTimeout(resolve, 200));
+      // A sheet costs the server and the browser time that a moving map and a looking eye need.
+      while ((this.moving || performance.now() - this.looked < LOOK_MS) && !this.signal.aborted) await new Promise((resolve) => setTimeout(resolve, 200));
       await loadSheet(k);
     }
   }
@@ -150,7 +152,7 @@ class MapView {
 
   redraw() {
     if (this.asked) return;
-    this.asked = requestAnimationFrame(() => { this.asked = 0; if (this.moving) this.points.drawMoving(); else this.points.draw(); this.drawInk(); });
+    this.asked = requestAnimationFrame(() => { this.asked = 0; if (this.moving) this.points.drawMoving(); else this.points.drawAtRest(); this.drawInk(); });
   }
 
   moved() {
@@ -232,6 +234,7 @@ class MapView {
     if (found < 0) { this.tip.hidden = true; this.under = -1; return; }
     if (found !== this.under) {
       this.under = found;
+      this.looked = performance.now();
       const item = this.data.item[found];
       if (this.run.has_pixels) {
         showQuickly(this.tipPicture, this.run, item, HOVER_PX).then(() => { if (this.under === found) this.tip.dataset.shown = String(item); }, () => {});

@@ -10,8 +10,9 @@ const FRAGMENT = `
 precision mediump float; varying vec3 shade;
 void main() { if (length(gl_PointCoord - 0.5) > 0.5) discard; gl_FragColor = vec4(shade, 1.0); }`;
 const BUCKETS = 256;
-const SLOW_MS = 30;
+const SLOW_MS = 12;
 const REST_MS = 350;
+const REDRAW_SHARE = 0.08;
 const FILL = 0.94;
 
 export class Points {
@@ -41,7 +42,7 @@ export class Points {
     this.n = 0;
     this.camera = { x: 0, y: 0, zoom: 1 };
     this.shown = { x: 0, y: 0, zoom: 1 };
-    this.slow = 0;
+    this.cost = 0;
     this.frames = 0;
   }
 
@@ -118,11 +119,16 @@ export class Points {
   }
 
   drawMoving() {
-    const now = performance.now();
-    const took = now - (this.last || 0);
-    this.last = now;
-    if (took > SLOW_MS && took < 1000) this.slow += 1;
-    if (this.slow < 2 || now - this.drawn_at > REST_MS) this.draw(); else this.move();
+    const since = performance.now() - this.drawn_at;
+    if (this.cost < SLOW_MS || since > Math.max(REST_MS, this.cost / REDRAW_SHARE)) this.draw(); else this.move();
+  }
+
+  // At rest there is time to wait for the graphics card, and so to learn what a drawing costs.
+  drawAtRest() {
+    const start = performance.now();
+    this.draw();
+    this.gl.readPixels(0, 0, 1, 1, this.gl.RGBA, this.gl.UNSIGNED_BYTE, new Uint8Array(4));
+    this.cost = performance.now() - start;
   }
 
   // The picture as it was drawn, put where it belongs now.
