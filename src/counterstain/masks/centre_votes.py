@@ -74,9 +74,10 @@ def objects_by_votes(
     out = np.zeros(foreground.shape, np.int32)
     rows, columns = np.nonzero(foreground)
     places = [
-        np.clip(np.rint(own + way[rows, columns] * radius), 0, edge - 1).astype(np.intp)
-        for own, way, edge in zip((rows, columns), maps[2:4], out.shape, strict=True)
+        np.clip(np.rint(own + maps[axis + 2][rows, columns] * radius), 0, out.shape[axis] - 1)
+        for axis, own in enumerate((rows, columns))
     ]
+    places = [place.astype(np.intp) for place in places]
     votes = coo_array((maps[1][rows, columns], tuple(places)), shape=out.shape).toarray()
     heaps = heaps_of_votes(votes, max(_SPREAD * radius, _LEAST_SPREAD), fewest, saddle)
     if not heaps.any():
