@@ -34,23 +34,22 @@ app = App(
     version=__version__,
     help="Explainable phenotyping of microscopy screens. Any verb takes --debug for tracebacks.",
 )
-for _verb in (
-    *(
-        demo,
-        simulate,
-        check,
-        run,
-        train,
-        score,
-        explain,
-        audit,
-        rank,
-        overlap,
-        report,
-        export,
-        serve,
-    ),
-):
+_VERBS = (
+    demo,
+    simulate,
+    check,
+    run,
+    train,
+    score,
+    explain,
+    audit,
+    rank,
+    overlap,
+    report,
+    export,
+    serve,
+)
+for _verb in _VERBS:
     app.command(_verb)
 app.command(open_napari, name="napari")
 

@@ -135,7 +135,8 @@ def _joined(
     basins: NDArray[np.int32], height: NDArray[np.float32], count: int, saddle: float
 ) -> NDArray[np.int32]:
     """Join basins whose pass is nearly as high as the lower of their tops, highest pass first."""
-    tops = np.asarray(ndimage.maximum(height, basins, np.arange(count + 1)))
+    tops = np.zeros(count + 1, height.dtype)
+    np.maximum.at(tops, basins, height)
     parent = np.arange(count + 1)
 
     def root(basin: int) -> int:

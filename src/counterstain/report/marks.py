@@ -11,7 +11,7 @@ from counterstain.annotations import read_annotations, standing_annotations
 from counterstain.errors import InvalidInputError
 from counterstain.report.chapter import Table
 from counterstain.report.data import RunData
-from counterstain.stages.marks import Marks, find_marks
+from counterstain.stages.marks import Marks, look_up_marks
 
 __all__ = ["HandMarks", "read_marks"]
 
@@ -81,7 +81,7 @@ def _look_up(data: RunData, standing: pd.DataFrame) -> Marks | None:
             crops = pd.read_parquet(data.folder.table("crops"), columns=["crop", "field"])
         except (OSError, ValueError):
             return None
-    return find_marks(data.folder, fields, crops)
+    return look_up_marks(standing, fields, crops)
 
 
 def _known(data: RunData, marks: Marks) -> list[str]:

@@ -24,7 +24,7 @@ from counterstain.plates.well_folds import fold_wells, wells_among
 from counterstain.run_folder import RunFolder
 from counterstain.stages.record import RunRecord
 
-__all__ = ["BY_HAND", "Marks", "find_marks", "honour_marks", "mark_tables"]
+__all__ = ["BY_HAND", "Marks", "find_marks", "honour_marks", "look_up_marks", "mark_tables"]
 
 BY_HAND = "marked by hand"
 """The reason of a field that a person called faulty."""
@@ -118,7 +118,19 @@ def find_marks(folder: RunFolder, fields: pd.DataFrame, crops: pd.DataFrame) -> 
     InvalidInputError
         If ``annotations.csv`` is damaged.
     """
-    standing = standing_annotations(read_annotations(folder))
+    return look_up_marks(standing_annotations(read_annotations(folder)), fields, crops)
+
+
+def look_up_marks(standing: pd.DataFrame, fields: pd.DataFrame, crops: pd.DataFrame) -> Marks:
+    """Look up marks that were read; see :func:`find_marks`.
+
+    Parameters
+    ----------
+    standing : DataFrame
+        As :func:`counterstain.annotations.standing_annotations` gives them.
+    fields, crops : DataFrame
+        As for :func:`find_marks`.
+    """
     places = fields[[*_KEY, "Metadata_Site", "field"]].itertuples(index=False, name=None)
     number = {(str(p), str(w), int(s)): int(field) for p, w, s, field in places}
     home = crops.set_index("crop")["field"]

@@ -43,7 +43,6 @@ export class Points {
     this.camera = { x: 0, y: 0, zoom: 1 };
     this.shown = { x: 0, y: 0, zoom: 1 };
     this.cost = 0;
-    this.frames = 0;
   }
 
   // Places in the map's own axes; they are brought into -1 to 1 with one scale an axis.
@@ -155,7 +154,6 @@ export class Points {
     this.canvas.style.transform = "";
     this.shown = { ...camera };
     this.drawn_at = performance.now();
-    this.frames += 1;
   }
 
   // From a place on the canvas (CSS pixels) to -1 ... 1, and back.

@@ -112,7 +112,7 @@ def _tree(data: RunData, book: FigureBook) -> PageFigure | None:
         "The same confusions with like classes beside each other. The tree joins classes that are "
         "taken for each other; left, shares of each true class (recall on the diagonal), right, "
         "of each called class (precision on the diagonal). "
-        f"{_n_wells(data)}{count(counts.sum())} {data.noun}."
+        f"{_sizes(data, counts.sum())}"
     )
     alt = f"Confusions in the order of the tree of classes: {', '.join(tree['order'])}."
     figure = draw_class_tree(counts, data.classes, tree["linkage"], data.noun)
@@ -132,7 +132,7 @@ def _pairs(data: RunData, book: FigureBook) -> PageFigure | None:
         "Z′ of every two classes, by well, on the log-odds of the one against the other; a "
         "control's row is the table of all classes against it. 0.5 and more is an excellent assay, "
         f"below 0 the wells overlap. {'; '.join(gaps) + '.' if gaps else ''}"
-        f" {_n_wells(data).replace(', ', '.')}"
+        f" {_sizes(data)}"
     )
     far = np.nanmax(values) if np.isfinite(values).any() else np.nan
     alt = f"Matrix of Z′ of {len(data.classes)} classes; the largest is {decimal(far)}."
@@ -143,10 +143,13 @@ def _pairs(data: RunData, book: FigureBook) -> PageFigure | None:
     )  # fmt: skip
 
 
-def _n_wells(data: RunData) -> str:
-    """Return the number of wells in a class, as the start of a count; empty where unknown."""
+def _sizes(data: RunData, n_crops: float | None = None) -> str:
+    """Say of how many wells in a class, where that is known, and crops a figure is."""
     wells = sum((data.metrics.get("n_wells") or {}).values())
-    return f"{count(wells)} wells, " if wells else ""
+    parts = [f"{count(wells)} wells"] if wells else []
+    if n_crops is not None:
+        parts.append(f"{count(n_crops)} {data.noun}")
+    return f"{', '.join(parts)}." if parts else ""
 
 
 def _reliability(data: RunData, book: FigureBook) -> PageFigure | None:
@@ -165,8 +168,8 @@ def _reliability(data: RunData, book: FigureBook) -> PageFigure | None:
     caption = (
         f"Whether probabilities mean what they say: held-out {data.noun} in bins of the "
         "probability of the class they are called, and the share that is right. Logits are "
-        f"{how}. Expected calibration error {interval(error)}, drawn by well. {_n_wells(data)}"
-        f"{count(sum(float(one.get('n_crops') or 0) for one in bins))} {data.noun}."
+        f"{how}. Expected calibration error {interval(error)}, drawn by well. "
+        f"{_sizes(data, sum(float(one.get('n_crops') or 0) for one in bins))}"
     )
     alt = f"Reliability diagram; expected calibration error {interval(error)}."
     figure = draw_reliability(bins, interval(error), data.noun)
