@@ -16,6 +16,7 @@ from counterstain.masks.overlap_readout import read_readout
 from counterstain.plates.screen import Screen, read_screen
 from counterstain.report.build import build_report
 from counterstain.run_folder import RunFolder
+from counterstain.stages.marks import find_field_marks
 from counterstain.stages.overlap import measure_overlap, read_overlap
 from counterstain.stages.overlap_learning import learn_patches
 from counterstain.stages.progress import Listener, Silent
@@ -52,7 +53,8 @@ def overlap(
         A new or empty folder, or a run of the same screen: its classification stays, an older
         overlap is made anew.
     resume : bool
-        Go on with an overlap that was stopped; it ends in the same tables.
+        Go on with an overlap that was stopped; it ends in the same tables. Where other fields stand
+        marked in ``annotations.csv`` than it was made with, it is made anew.
     listener : Listener, optional
         Somebody to tell how far it is.
 
@@ -83,7 +85,9 @@ def overlap(
         read_readout(screen.config.overlap.readout, screen.config.overlap.readout_column)
     fresh = not folder.run_json.is_file()
     record = open_run(screen, folder, resume=not fresh)
-    if not resume:
+    marks = find_field_marks(folder, screen.fields)
+    if not resume or record.content.get("overlap_marks", "") != marks.digest:
+        record.content["overlap_marks"] = marks.digest
         record.forget(OVERLAP_STAGES)
     for stage in OVERLAP_STAGES:
         action = functools.partial(_ACTIONS[stage], screen, folder, record, heard)

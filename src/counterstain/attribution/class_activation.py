@@ -50,9 +50,9 @@ def grad_cam(
     against: int | str | None = None,
     minibatch_size: int | None = None,
 ) -> Tensor:
-    r"""Return the last maps, each weighted by its mean gradient, and summed.
+    """Return the last maps, each weighted by its mean gradient, and summed.
 
-    .. math:: L = \sum_k \alpha_k A^k, \quad \alpha_k = \frac{1}{Z}\sum_{ij} \partial S/\partial A^k
+    ``L = sum_k w_k A_k``, where ``w_k`` is the mean over all places of ``dS / dA_k``.
 
     It sees no finer than the maps of the layer, and not which image channel a difference is in.
     For a network whose head is linear in averaged maps the map sums to the score, but for the
@@ -119,11 +119,9 @@ def grad_cam_plus_plus(
     against: int | str | None = None,
     minibatch_size: int | None = None,
 ) -> Tensor:
-    r"""Return the last maps, weighted so that small and repeated evidence counts as much as large.
+    """Return the last maps, weighted so that small and repeated evidence counts as much as large.
 
-    .. math:: w_k = \sum_{ij} \frac{g_{ij}}{2 + |g_{ij}| \sum_{ab} A^k_{ab}},
-        \quad L = \sum_k w_k A^k
-
+    ``L = sum_k w_k A_k``, where ``w_k`` is the sum over all places of ``g / (2 + |g| sum(A_k))``,
     with g the gradient of the score. Chattopadhay et al. 2018, doi:10.1109/WACV.2018.00097,
     equations 19 and 21, whose powers of the gradient cancel to this where g is positive; `relu`
     keeps only such g and only positive L, as they do.

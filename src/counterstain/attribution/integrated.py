@@ -39,9 +39,9 @@ def integrated_gradients(
     against: int | str | None = None,
     minibatch_size: int | None = None,
 ) -> Tensor:
-    r"""Return how much each pixel adds to the score, from a baseline to the image.
+    """Return how much each pixel adds to the score, from a baseline to the image.
 
-    .. math:: a_i = (x_i - b_i) \int_0^1 \partial_i f(b + t (x - b)) \, dt
+    ``a_i = (x_i - b_i)`` times the mean of ``df / dx_i`` at ``b + t (x - b)``, t from 0 to 1.
 
     The map of an image sums to the score of the image minus that of the baseline (completeness),
     up to the error of the integral. What the baseline is decides what is explained: a pixel that

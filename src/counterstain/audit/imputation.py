@@ -18,9 +18,9 @@ _ITERATIONS = 500
 
 @torch.no_grad()
 def impute(images: Tensor, removed: Tensor, *, noise: float = 0.01, seed: int) -> Tensor:
-    r"""Return images whose removed pixels are the weighted mean of their neighbours, plus noise.
+    """Return images whose removed pixels are the weighted mean of their neighbours, plus noise.
 
-    Every removed pixel obeys :math:`\sum_j w_{ij} (x_i - x_j) = 0` over its eight neighbours; noise
+    Every removed pixel obeys ``sum_j w_ij (x_i - x_j) = 0`` over its eight neighbours; noise
     hides that it does. This is the noisy linear imputation of ROAD (Rong et al. 2022,
     doi:10.48550/arXiv.2202.00449); its sparse symmetric system is solved for all images at once by
     conjugate gradients.

@@ -72,12 +72,12 @@ def _levels(size: int) -> int:
 
 
 class AutoencoderNetwork(GenerativeClassifier):
-    r"""Convolutional autoencoder with a linear head on its spatially averaged latents.
+    """Convolutional autoencoder with a linear head on its spatially averaged latents.
 
     Reconstruction loses detail; an edit does not. What is added to the original is the difference
     of two decoded images,
 
-    .. math:: x' = x + D(z') - D(z),
+    ``x' = x + D(z') - D(z)``,
 
     on an asinh scale, so a step is the same ratio in dim and in bright cells. An autoencoder that
     was trained to reconstruct and to classify alone edits next to nothing: the edit is trained,

@@ -1,4 +1,4 @@
-r"""The inverse of ``x + g(x)`` for a contraction g, with a bound on its error.
+"""The inverse of ``x + g(x)`` for a contraction g, with a bound on its error.
 
 The plain iteration ``x <- y - g(x)`` gains a factor Lip(g) a step (Behrmann et al. 2019,
 doi:10.48550/arXiv.1811.00995). Anderson acceleration combines the last few steps so that their
@@ -26,7 +26,7 @@ _STALLED = 4
 
 
 class Solution(NamedTuple):
-    r"""Solutions of ``x + g(x) = y`` and how far each can be from the exact one.
+    """Solutions of ``x + g(x) = y`` and how far each can be from the exact one.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Solution(NamedTuple):
         ``(N, ...)``.
     bound : Tensor
         ``(N,)`` Euclidean distance to the exact solution,
-        :math:`\frac{c}{1-c}\lVert x_k - x_{k-1}\rVert`; infinite where the residual is not finite.
+        ``c / (1 - c) * norm(x_k - x_(k-1))``; infinite where the residual is not finite.
     evaluations : int
         Calls of g.
     """

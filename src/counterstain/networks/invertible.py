@@ -22,7 +22,7 @@ _ROUNDING_SAFETY = 10.0
 
 
 class InvertibleNetwork(GenerativeClassifier):
-    r"""A classifier that keeps all it sees, and so can be run backwards.
+    """A classifier that keeps all it sees, and so can be run backwards.
 
     Subclasses implement :meth:`transform` and :meth:`inverse_transform` on latent maps
     ``(N, c, h, w)``; this class adds the class-conditional prior, which is likelihood and
@@ -30,13 +30,13 @@ class InvertibleNetwork(GenerativeClassifier):
 
     Notes
     -----
-    The latents of class k are modelled as a Gaussian of unit variance around a mean :math:`\mu_k`
-    that is the same at every place, or at every place of a ring r with the share :math:`a_r` of all
-    places. The log-ratio of two classes is then linear in the spatial means :math:`\bar z_r`:
+    The latents of class k are modelled as a Gaussian of unit variance around a mean ``m_k``
+    that is the same at every place, or at every place of a ring r with the share ``a_r`` of all
+    places. The log-ratio of two classes is then linear in the spatial means ``z_r``:
 
-    .. math:: \ell_k = \tau \sum_r a_r (\mu_{kr} \cdot \bar z_r - \tfrac12 \lVert\mu_{kr}\rVert^2)
+    ``l_k = t * sum_r a_r (m_kr . z_r - |m_kr|**2 / 2)``
 
-    with a learned temperature :math:`\tau`, since the places of an image are not independent
+    with a learned temperature t, since the places of an image are not independent
     pieces of evidence. The normal of the boundary is the difference of the class means, so moving
     along it is moving from one class's typical latents to the other's. Class-conditional priors:
     Ardizzone et al. 2020, doi:10.48550/arXiv.2001.06448.

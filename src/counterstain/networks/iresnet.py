@@ -36,9 +36,9 @@ _PORTION = 2**22
 
 
 class InvertibleResNet(InvertibleNetwork):
-    r"""Invertible residual network of 16 blocks in stages of 3, 4, 6 and 3, as in ResNet-50.
+    """Invertible residual network of 16 blocks in stages of 3, 4, 6 and 3, as in ResNet-50.
 
-    Every block is :math:`x + g(x)` with a certified Lipschitz constant of g below 1 (Behrmann et
+    Every block is ``x + g(x)`` with a certified Lipschitz constant of g below 1 (Behrmann et
     al. 2019, doi:10.48550/arXiv.1811.00995), trained by likelihood (Chen et al. 2019,
     doi:10.48550/arXiv.1906.02735). The first three stages start by halving the resolution. A
     contraction cannot tell by itself where in the image it is, and moving all places by the same
@@ -204,10 +204,10 @@ class InvertibleResNet(InvertibleNetwork):
 
     @torch.no_grad()
     def decode_with_bound(self, latents: Tensor) -> Decoded:
-        r"""Return images and a certified bound on the error of every pixel.
+        """Return images and a certified bound on the error of every pixel.
 
         The inverse is computed in float32 and then, from there, in float64. Of the latter every
-        block has the a-posteriori bound :math:`\frac{c}{1-c}\lVert x_k - x_{k-1}\rVert`, with c
+        block has the a-posteriori bound ``c / (1 - c) * norm(x_k - x_(k-1))``, with c
         from converged spectral norms; it is carried through all blocks before it, with their
         rounding. What float32 did to the latents is added as four times its measured effect on
         the images.

@@ -1,7 +1,6 @@
-r"""The log-determinant of ``x + g(x)`` from products with the Jacobian of g.
+"""The log-determinant of ``x + g(x)`` from products with the Jacobian of g.
 
-.. math:: \log\det(I + J) = \sum_{k \ge 1} \frac{(-1)^{k+1}}{k} \operatorname{tr} J^k
-
+``log det(I + J)`` is the sum over k from 1 on of ``(-1)**(k + 1) / k * trace(J**k)``,
 with the traces estimated from random probes (Hutchinson 1990, doi:10.1080/03610919008812866), as
 in Behrmann et al. 2019, doi:10.48550/arXiv.1811.00995, and made unbiased by a random number of
 terms in Chen et al. 2019, doi:10.48550/arXiv.1906.02735.
@@ -63,7 +62,7 @@ def draw_weights(exact: int, continuation: float) -> tuple[float, ...]:
 def log_determinant(
     product: Product, probe: Tensor, weights: Sequence[float], with_graph: Product | None = None
 ) -> Tensor:
-    r"""Estimate the log-determinant of ``I + J`` for every sample.
+    """Estimate the log-determinant of ``I + J`` for every sample.
 
     Parameters
     ----------
@@ -77,8 +76,7 @@ def log_determinant(
         The same product, through which gradients reach the parameters and the input. Where it is
         given, the gradient of the answer is that of the log-determinant from *one* such product,
 
-        .. math:: \nabla \log\det(I+J) = v^\top\, \nabla J\, \sum_{k \ge 0} (-1)^k J^k v
-
+        ``grad log det(I + J) = v . grad J . sum_k (-1)**k J**k v``, k from 0 on,
         so that memory does not grow with the number of terms (Chen et al. 2019, section 3.2).
 
     Returns

@@ -192,13 +192,13 @@ def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 class ContractionBlock(nn.Module):
-    r"""One block ``x + g(x)``: a bottleneck of limited norms around activations of slope at most 1.
+    """One block ``x + g(x)``: a bottleneck of limited norms around activations of slope at most 1.
 
     As in ResNet-50 three convolutions, of which one is 3x3; here it comes first, where it costs
     least, and every convolution is divided by what its norm exceeds its limit.
 
-    The activation maps a to :math:`(a, \sqrt{a^2 + s^2})/\sqrt 2`, a smooth concatenated rectifier
-    up to a rotation. Its slope has a length between :math:`\sqrt{1/2}` and 1 whatever s is, so the
+    The activation maps a to ``(a, sqrt(a**2 + s**2)) / sqrt(2)``, a smooth concatenated rectifier
+    up to a rotation. Its slope has a length between ``sqrt(1/2)`` and 1 whatever s is, so the
     product of the norms limits g without wasting what the limit allows (concatenation against
     vanishing slopes: Perugachi-Diaz et al. 2021, doi:10.48550/arXiv.2102.02694).
 

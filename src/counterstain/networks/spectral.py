@@ -99,9 +99,9 @@ def _subspace_norm(weight: Tensor, side: int, start: Tensor | None) -> float:
 
 
 class NormedConvolution(nn.Module):
-    r"""A zero-padded convolution whose spectral norm never exceeds a limit.
+    """A zero-padded convolution whose spectral norm never exceeds a limit.
 
-    The weights are divided by :math:`\max(1, \sigma / limit)`. In training :math:`\sigma` follows
+    The weights are divided by ``max(1, sigma / limit)``. In training sigma, the norm, follows
     by normalised power iteration that is kept warm from step to step (Miyato et al. 2018,
     doi:10.48550/arXiv.1802.05957; on the convolution itself: Gouk et al. 2021,
     doi:10.1007/s10994-020-05929-w). In evaluation it is iterated until it converges, and a margin

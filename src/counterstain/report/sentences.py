@@ -169,7 +169,8 @@ def difference(data: RunData) -> str:
     if data.metrics.get("no_counterfactuals"):
         return _full_stop(str(data.metrics["no_counterfactuals"]))
     if data.table("effects") is None:
-        return "What differs is not known: this run holds no effects table."
+        damaged = data.missing.get("effects")
+        return f"What differs is not known: {damaged or 'this run holds no effects table.'}"
     red = withheld(data)
     if red is not None:
         return red.reason

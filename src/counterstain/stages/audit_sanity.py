@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from counterstain.audit.null_training import NullScreen
 from counterstain.audit.randomisation import (
@@ -74,7 +75,10 @@ def audit_sanity(
         # Too few crops to test on; the run goes on, and the maps are marked as untested.
         return _untested(methods, error.problems[0])
     labels = _labels(network, images, target, methods, null)
-    found = {name: _facts(shuffled[name], stable[name], labels.get(name)) for name in methods}
+    seen = _counted(own, ids)
+    found = {
+        name: _facts(shuffled[name], stable[name], labels.get(name)) | seen for name in methods
+    }
     checks = [_check(name, facts) for name, facts in found.items()]
     passed = sum(check.status == "green" for check in checks)
     return _verdict(checks, passed), found
@@ -124,6 +128,12 @@ def _labels(
         )
         for name, method in methods.items()
     }
+
+
+def _counted(own: pd.DataFrame, ids: NDArray[np.int64]) -> dict[str, int]:
+    seen = own[own["crop"].isin(ids)]
+    wells = seen[["Metadata_Plate", "Metadata_Well"]].drop_duplicates()
+    return {"n_crops": len(seen), "n_wells": len(wells)}
 
 
 def _facts(

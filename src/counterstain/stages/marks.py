@@ -24,7 +24,15 @@ from counterstain.plates.well_folds import fold_wells, wells_among
 from counterstain.run_folder import RunFolder
 from counterstain.stages.record import RunRecord
 
-__all__ = ["BY_HAND", "Marks", "find_marks", "honour_marks", "look_up_marks", "mark_tables"]
+__all__ = [
+    "BY_HAND",
+    "Marks",
+    "find_field_marks",
+    "find_marks",
+    "honour_marks",
+    "look_up_marks",
+    "mark_tables",
+]
 
 BY_HAND = "marked by hand"
 """The reason of a field that a person called faulty."""
@@ -119,6 +127,21 @@ def find_marks(folder: RunFolder, fields: pd.DataFrame, crops: pd.DataFrame) -> 
         If ``annotations.csv`` is damaged.
     """
     return look_up_marks(standing_annotations(read_annotations(folder)), fields, crops)
+
+
+def find_field_marks(folder: RunFolder, fields: pd.DataFrame) -> Marks:
+    """Look up the standing marks of fields alone, where no crops are cut; see :func:`find_marks`.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        The run.
+    fields : DataFrame
+        ``field``, plate, well and site.
+    """
+    standing = standing_annotations(read_annotations(folder))
+    no_crops = pd.DataFrame({"crop": [], "field": []}, dtype=np.int64)
+    return look_up_marks(standing[standing["kind"] == "faulty_field"], fields, no_crops)
 
 
 def look_up_marks(standing: pd.DataFrame, fields: pd.DataFrame, crops: pd.DataFrame) -> Marks:

@@ -9,6 +9,7 @@ import pandas as pd
 from counterstain.files import atomic_path, read_json, write_json
 from counterstain.plates.screen import Screen
 from counterstain.run_folder import RunFolder
+from counterstain.stages.marks import find_field_marks
 from counterstain.stages.overlap_agreement import compare_readout
 from counterstain.stages.overlap_plate import measure_plates
 from counterstain.stages.overlap_reading import (
@@ -29,7 +30,12 @@ def measure_overlap(
     screen: Screen, folder: RunFolder, record: RunRecord, listener: Listener
 ) -> None:
     """Make masks and measure overlap: see :func:`measure_plates`."""
-    notes = measure_plates(screen, folder, progress=listener.track("masks and overlap"))
+    marks = find_field_marks(folder, screen.fields)
+    for sentence in (marks.sentence, marks.complaint):
+        if sentence:
+            listener.say(f"note: {sentence}")
+    track = listener.track("masks and overlap")
+    notes = measure_plates(screen, folder, progress=track, marked=marks.fields)
     for note in notes:
         listener.say(f"note: {note}")
     record.note(notes)

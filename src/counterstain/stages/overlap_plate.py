@@ -6,7 +6,7 @@ as for crops. Memory holds a few fields, the patches' numbers of one plate and o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +30,7 @@ from counterstain.plates.scaling import PixelScaling
 from counterstain.plates.screen import Screen
 from counterstain.plates.store import CropWriter
 from counterstain.run_folder import RunFolder
+from counterstain.stages.marks import BY_HAND
 from counterstain.stages.overlap_masked import write_masked
 from counterstain.stages.overlap_tables import PatchTable
 
@@ -45,6 +46,7 @@ def measure_plates(
     folder: RunFolder,
     *,
     progress: Callable[[int, int], None] | None = None,
+    marked: Sequence[int] = (),
 ) -> list[str]:
     """Measure the overlap of all fields; write the tables and the stores of patches.
 
@@ -60,6 +62,8 @@ def measure_plates(
         Gets the files.
     progress : callable, optional
         Called with the fields done and their number, after each.
+    marked : sequence of int
+        Numbers of fields that a person called faulty.
 
     Returns
     -------
@@ -75,7 +79,7 @@ def measure_plates(
     config = screen.config.overlap
     masker = FieldMasker(config, screen.channels, screen.fields, screen.config.run.seed)
     _check_size(screen)
-    work = _Plates(screen, masker)
+    work = _Plates(screen, masker, frozenset(marked))
     with (
         atomic_path(folder.patches) as plain,
         atomic_path(folder.masked_patches) as masked,
@@ -133,8 +137,8 @@ class _Worked:
 class _Plates:
     """What is gathered while fields pass."""
 
-    def __init__(self, screen: Screen, masker: FieldMasker) -> None:
-        self._screen, self._masker = screen, masker
+    def __init__(self, screen: Screen, masker: FieldMasker, marked: frozenset[int]) -> None:
+        self._screen, self._masker, self._marked = screen, masker, marked
         self._settings = screen.config.overlap
         self._rows = screen.fields_of_wells()
         self._metadata = [str(c) for c in self._rows if str(c).startswith("Metadata_")]
@@ -257,6 +261,8 @@ class _Plates:
             table_records(rows), kept, flagged["reason"].tolist(), strict=True
         ):
             known = worked.found.row["fault"]
+            if row["field"] in self._marked:
+                reason = "; ".join(part for part in (reason, BY_HAND) if part)
             one = worked.found if known or not reason else self._faulty(row, reason)
             found.append(one.row)
             self._number(one.patches, worked.stored)

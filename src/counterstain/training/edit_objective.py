@@ -104,10 +104,10 @@ def _frozen(module: nn.Module, *inputs: Tensor) -> Tensor:
 
 
 class EditObjective(nn.Module):
-    r"""Reconstruction and cross-entropy, and an edit that a critic takes for the other class.
+    """Reconstruction and cross-entropy, and an edit that a critic takes for the other class.
 
     Each image gets a partner of another class. Its latents are moved, the same step at every
-    place, until its log-odds are its partner's, and :math:`x' = x + D(z') - D(z)` is asked to
+    place, until its log-odds are its partner's, and ``x' = x + D(z') - D(z)`` is asked to
 
     * be taken by a class-conditional critic for a real image of the partner's class (hinge loss:
       Lim and Ye 2017, doi:10.48550/arXiv.1705.02894). The critic also learns to refuse real

@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from counterstain.annotations import Annotation, append_annotation
 from counterstain.errors import InvalidInputError
+from counterstain.overlap_pipeline import OVERLAP_STAGES, overlap
 from counterstain.plates.screen import read_screen
 from counterstain.plates.simulate.coculture import simulate_coculture
 from counterstain.plates.store import CropStore
 from counterstain.run_folder import RunFolder
-from counterstain.stages.overlap import read_overlap
+from counterstain.stages.overlap import measure_overlap, read_overlap
 from counterstain.stages.overlap_plate import measure_plates
 from counterstain.stages.progress import Silent
 from counterstain.stages.record import open_run
@@ -156,6 +158,49 @@ def test_a_readout_is_calibrated_and_strangers_are_named(
     assert abs(found["curves"]["linear"]["after"]["bias"]["value"]) < 1e-6
     assert found["curves"]["linear"]["before"]["bias"]["value"] < -9
     assert any("H12" in note for note in record.content["notes"])
+
+
+def test_a_field_marked_by_hand_is_faulty_until_the_mark_is_taken_back(
+    run: RunFolder, screen_file: Path, tmp_path: Path
+) -> None:
+    screen, folder = read_screen(screen_file), RunFolder(tmp_path / "run")
+    before = pd.read_parquet(run.table("overlap"))
+    marked = before[before["fault"] == ""].iloc[0]
+    place = [str(marked[f"Metadata_{name}"]) for name in ("Plate", "Well")]
+    record = open_run(screen, folder, resume=False)
+    for action in ("mark", "undo"):
+        append_annotation(
+            folder, Annotation("faulty_field", action, *place, int(marked["Metadata_Site"]))
+        )
+        measure_overlap(screen, folder, record, Silent())
+        fields = pd.read_parquet(folder.table("overlap"))
+        if action == "mark":
+            changed = fields.index[fields["fault"] != before["fault"]]
+            assert changed.tolist() == [marked.name]
+            assert fields.loc[marked.name, "fault"] == "marked by hand"
+            patches = pd.read_parquet(folder.table("overlap_patches"))
+            of_field = patches[patches["field"] == marked["field"]]
+            assert set(of_field["state"]) == {"faulty field"}
+        else:
+            pd.testing.assert_frame_equal(fields, before)
+
+
+def test_an_overlap_is_made_anew_only_where_other_fields_stand_marked(
+    screen_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    actions = {stage: lambda *_, stage=stage: made.append(stage) for stage in OVERLAP_STAGES}
+    monkeypatch.setattr("counterstain.overlap_pipeline._ACTIONS", actions)
+    monkeypatch.setattr("counterstain.overlap_pipeline.build_report", lambda folder: None)
+    folder = overlap(screen_file, tmp_path / "run")
+    overlap(screen_file, tmp_path / "run", resume=True)
+    assert made == list(OVERLAP_STAGES)
+    first = read_screen(screen_file).fields.iloc[0]
+    place = (first["Metadata_Plate"], first["Metadata_Well"], int(first["Metadata_Site"]))
+    append_annotation(folder, Annotation("faulty_field", "mark", *place))
+    for _ in range(2):
+        overlap(screen_file, tmp_path / "run", resume=True)
+    assert made == 2 * list(OVERLAP_STAGES)
 
 
 def test_a_patch_larger_than_a_field_is_refused(screen_file: Path, tmp_path: Path) -> None:

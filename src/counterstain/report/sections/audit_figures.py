@@ -98,6 +98,7 @@ def sanity_figure(data: RunData, book: FigureBook) -> PageFigure | None:
         "network is spoilt (1 in the first three columns) explains the image, not the network. In "
         "the last column, high is good: a map should move with the image. "
         f"{'Fails: ' + ', '.join(failed) if failed else 'No method fails'}."
+        f"{_tested_on(data, methods)}"
     )
     alt = "Matrix of methods and sanity checks. " + "; ".join(
         f"{method_words(name)}: {row['verdict']}" for name, row in statuses.items()
@@ -111,6 +112,15 @@ def sanity_figure(data: RunData, book: FigureBook) -> PageFigure | None:
     return book.add(
         "audit_sanity", figure, caption=caption, alt=f"{alt}.", table=pd.DataFrame(rows)
     )
+
+
+def _tested_on(data: RunData, methods: Mapping[str, Mapping[str, Any]]) -> str:
+    """Say on how many cells of how many wells; nothing where an older run did not note it."""
+    sanity = next(iter(methods.values())).get("sanity") or {}
+    crops, wells = (as_estimate(sanity.get(key)).value for key in ("n_crops", "n_wells"))
+    if not crops > 0:
+        return ""
+    return f" Tested on {crops:.0f} {data.noun} of {wells:.0f} wells, by one network."
 
 
 def _sanity_status(key: str, number: float, content: Mapping[str, Any]) -> str:
@@ -165,6 +175,7 @@ def null_figure(data: RunData, audit: Audit, book: FigureBook) -> PageFigure | N
         "Half of the negative controls against the other half, by the same machinery (open "
         "diamonds): there is nothing to find, so whatever is claimed there is its false-positive "
         "rate. Beside it what is claimed of the real classes (dots). Grey ticks: what chance gives."
+        f"{_null_wells(data, audit)}"
     )
     alt = "Null against real: " + "; ".join(
         f"{r['claim']} {r['null']:.2f} against {r['real']:.2f}" for r in claims.to_dict("records")
@@ -172,6 +183,14 @@ def null_figure(data: RunData, audit: Audit, book: FigureBook) -> PageFigure | N
     return book.add(
         "audit_null", draw_null_screen(claims), caption=caption, alt=f"{alt}.", table=claims
     )
+
+
+def _null_wells(data: RunData, audit: Audit) -> str:
+    half = as_estimate(audit.details.get("n_wells")).value
+    real = sum(int(n) for n in (data.metrics.get("n_wells") or {}).values())
+    if not half > 0 or not real:
+        return ""
+    return f" {half:.0f} wells of negative controls; {real} wells of the real classes."
 
 
 def _null_claims(data: RunData, audit: Audit) -> list[dict[str, Any]]:
