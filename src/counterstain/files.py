@@ -13,13 +13,28 @@ import json
 import os
 import shutil
 import uuid
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from counterstain.errors import InvalidInputError, ReadOnlyError
 
-__all__ = ["atomic_path", "digest", "read_json", "write_json", "write_text"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "atomic_path",
+    "csv_text",
+    "digest",
+    "read_arrays",
+    "read_json",
+    "write_json",
+    "write_text",
+]
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -123,6 +138,36 @@ def read_json(path: Path) -> Any:
             f"{path} must be JSON as counterstain wrote it; it cannot be read ({error}): "
             "restore it, or make the run anew."
         ) from error
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Read all arrays of an ``.npz`` file; a damaged one is named.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file is not there or is no such archive of plain arrays.
+    """
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
+            return {name: content[name] for name in content.files}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InvalidInputError(
+            f"{path} must hold arrays as counterstain wrote them; it cannot be read ({error}): "
+            "restore it, or make it anew."
+        ) from error
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """Return a table as CSV: a header, a comma, a full stop in numbers, empty where undefined.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> csv_text(pd.DataFrame({"well": ["A01", "A02"], "score": [0.5, np.nan]})).splitlines()
+    ['well,score', 'A01,0.5', 'A02,']
+    """
+    return table.to_csv(index=False, lineterminator="\n")
 
 
 def digest(path: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from counterstain.errors import InvalidInputError, MissingFileError
-from counterstain.files import atomic_path
+from counterstain.files import csv_text, write_text
 from counterstain.run_folder import OVERLAP_TABLES, TABLES, RunFolder
 
 __all__ = ["write_csv_tables"]
@@ -54,8 +54,7 @@ def write_csv_tables(folder: RunFolder, to: Path) -> list[Path]:
     paths = []
     for name, table in tables.items():
         paths.append(to / f"{name}.csv")
-        with atomic_path(paths[-1]) as temporary:
-            table.to_csv(temporary, index=False, lineterminator="\n")
+        write_text(paths[-1], csv_text(table))
     return paths
 
 

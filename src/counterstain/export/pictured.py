@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterstain.errors import InvalidInputError, MissingFileError
-from counterstain.files import read_json
+from counterstain.files import read_arrays, read_json
 from counterstain.plates.store import CropStore
 from counterstain.run_folder import RunFolder
 
@@ -116,17 +115,13 @@ def _arrays(folder: RunFolder) -> Mapping[str, NDArray[Any]]:
             f"{path} must hold counterfactuals; it is not there: {why.rstrip('.')}. Run "
             "`counterstain run` with --resume, or look at the report."
         )
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
-            arrays = {name: content[name] for name in content.files}
-        lacking = [name for name in _NEEDED if name not in arrays]
-        if lacking:
-            raise ValueError(f"it lacks {', '.join(lacking)}")
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    arrays = read_arrays(path)
+    lacking = [name for name in _NEEDED if name not in arrays]
+    if lacking:
         raise InvalidInputError(
-            f"{path} must be counterfactuals as counterstain wrote them; it cannot be read "
-            f"({error}): make them anew with `counterstain explain`."
-        ) from error
+            f"{path} must be counterfactuals as counterstain wrote them; it lacks "
+            f"{', '.join(lacking)}: make them anew with `counterstain explain`."
+        )
     return arrays
 
 

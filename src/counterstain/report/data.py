@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -13,11 +12,12 @@ import numpy as np
 import pandas as pd
 import zarr
 
-from counterstain.errors import MissingFileError
+from counterstain.errors import InvalidInputError, MissingFileError
 from counterstain.figures.attribution_record import AttributionPictures
 from counterstain.figures.composite import channel_colours, palette_colours
 from counterstain.figures.picture_record import BoundaryPictures, GeneratedPictures
 from counterstain.figures.strip_record import Strips
+from counterstain.files import read_arrays
 from counterstain.report.run_tables import NEEDED_COLUMNS, read_part, read_table
 from counterstain.run_folder import RunFolder
 
@@ -236,14 +236,14 @@ def _strips(path: Path, missing: dict[str, str]) -> Strips | None:
         missing["strips"] = "counterfactuals.npz is not there: no counterfactual was drawn."
         return None
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
-            parts = {name: content[name] for name in Strips.__dataclass_fields__}
-            if "plate" in content and len(set(content["plate"].tolist())) > 1:
-                both = zip(parts["well"], content["plate"], strict=True)
-                parts["well"] = np.array([f"{well} {plate}" for well, plate in both])
-            return Strips(**parts)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        missing["strips"] = f"counterfactuals.npz is damaged ({type(error).__name__})."
+        content = read_arrays(path)
+        parts = {name: content[name] for name in Strips.__dataclass_fields__}
+        if "plate" in content and len(set(content["plate"].tolist())) > 1:
+            both = zip(parts["well"], content["plate"], strict=True)
+            parts["well"] = np.array([f"{well} {plate}" for well, plate in both])
+        return Strips(**parts)
+    except (InvalidInputError, ValueError, KeyError) as error:
+        missing["strips"] = f"counterfactuals.npz is damaged ({_kind_of(error)})."
         return None
 
 
@@ -255,8 +255,11 @@ def _pictures(path: Path, kind: type[_P], missing: dict[str, str]) -> _P | None:
         missing[path.stem + "_pictures"] = f"{path.name} is not there: no such picture was made."
         return None
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
-            return kind.from_arrays(content)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        missing[path.stem + "_pictures"] = f"{path.name} is damaged ({type(error).__name__})."
+        return kind.from_arrays(read_arrays(path))
+    except (InvalidInputError, ValueError, KeyError) as error:
+        missing[path.stem + "_pictures"] = f"{path.name} is damaged ({_kind_of(error)})."
         return None
+
+
+def _kind_of(error: Exception) -> str:
+    return type(error.__cause__ or error).__name__

@@ -14,7 +14,7 @@ from matplotlib.image import imsave
 from numpy.typing import NDArray
 
 from counterstain.figures.style import save_figure
-from counterstain.files import write_text
+from counterstain.files import csv_text, write_text
 
 __all__ = ["FigureBook", "PageFigure", "picture_uri"]
 
@@ -121,17 +121,6 @@ class FigureBook:
         )
         self.figures.append(page)
         return page
-
-
-def csv_text(table: pd.DataFrame) -> str:
-    """Return a table as CSV: a header, a comma, a full stop in numbers, empty where undefined.
-
-    Examples
-    --------
-    >>> csv_text(pd.DataFrame({"well": ["A01", "A02"], "score": [0.5, np.nan]})).splitlines()
-    ['well,score', 'A01,0.5', 'A02,']
-    """
-    return table.to_csv(index=False, lineterminator="\n")
 
 
 def _uri(content: bytes, kind: str) -> str:

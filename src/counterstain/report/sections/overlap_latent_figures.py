@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from counterstain.errors import InvalidInputError
 from counterstain.figures.overlap_latents import LatentColouring, draw_latent_maps
 from counterstain.figures.overlap_reconstructions import draw_patch_reconstructions
+from counterstain.files import read_arrays
 from counterstain.report.chapter import Table
 from counterstain.report.figure_book import FigureBook, PageFigure
 from counterstain.report.numbers import as_estimate, count, decimal, plain_percent
@@ -33,11 +34,9 @@ _PLACES = ("umap1", "umap2", "pc1", "pc2")
 
 
 def _arrays(overlap: OverlapData) -> Mapping[str, NDArray[Any]]:
-    path = overlap.data.folder.reconstructions
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
-            return {name: content[name] for name in content.files}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return read_arrays(overlap.data.folder.reconstructions)
+    except InvalidInputError:
         return {}
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
-
-import numpy as np
 import pandas as pd
 
+from counterstain.errors import InvalidInputError
 from counterstain.figures.call_marks import treatment_names
 from counterstain.figures.composite import compose_channels
 from counterstain.figures.rescue_plane import Thumbnail
+from counterstain.files import read_arrays
 from counterstain.report.data import RunData
 from counterstain.report.numbers import decimal
 from counterstain.report.ranking_data import RankingData
@@ -20,10 +19,8 @@ __all__ = ["read_thumbnails"]
 
 def read_thumbnails(data: RunData, ranking: RankingData) -> list[Thumbnail]:
     """Return the typical crops of a ranking as pictures; none where they are absent or damaged."""
-    path = data.folder.ranking
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
-            parts = {name: content[name] for name in content}
+        parts = read_arrays(data.folder.ranking)
         pictures = [compose_channels(image, data.colours, GAMMA) for image in parts["images"]]
         rows = zip(
             pictures, parts["compound"], parts["concentration"], parts["call"], parts["rescue"],
@@ -37,7 +34,7 @@ def read_thumbnails(data: RunData, ranking: RankingData) -> list[Thumbnail]:
             )
             for rgb, compound, dose, _, rescue, well in rows
         ]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (InvalidInputError, ValueError, KeyError):
         return []
 
 
