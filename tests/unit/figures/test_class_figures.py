@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from counterstain.errors import InvalidInputError
+from counterstain.figures.axis_angle import draw_axis_angle
 from counterstain.figures.class_tree import draw_class_tree
 from counterstain.figures.reliability import draw_reliability
 from counterstain.figures.z_prime_pairs import draw_z_prime_pairs
 from counterstain.statistics import class_hierarchy
+from counterstain.types import Estimate
 
 
 def names(k: int) -> list[str]:
@@ -72,6 +75,29 @@ def test_reliability_shows_every_bin(colliding) -> None:
     assert colliding(figure) == []
 
 
+@pytest.mark.parametrize(
+    ("undone", "elsewhere"),
+    [((0.4, 0.3, 0.5), (0.1, 0.0, 0.2)), ((-0.2, -0.5, 0.1), (0.9, 0.7, 1.4)),
+     ((1.3, 1.1, 1.5), (0.02, np.nan, np.nan))],
+)  # fmt: skip
+def test_the_angle_on_paper_is_the_angle_measured(
+    undone: tuple[float, ...], elsewhere: tuple[float, ...], colliding
+) -> None:
+    along, across = Estimate(*undone, 30), Estimate(*elsewhere, 30)
+    angle = float(np.degrees(np.arctan2(across.value, along.value)))
+    figure = draw_axis_angle(
+        ("DS", "WT", "TT"), angle=Estimate(angle, angle - 9, angle + 9, 30),
+        noise=Estimate(11, 5, 20, 30), undone=along, elsewhere=across,
+    )  # fmt: skip
+    FigureCanvasAgg(figure).draw()
+    axes = figure.axes[0]
+    zero, tip = axes.transData.transform([(0, 0), (along.value, across.value)])
+    assert np.degrees(np.arctan2(*(tip - zero)[::-1])) == pytest.approx(angle, abs=0.5)
+    low, high = axes.get_xlim()
+    assert low < min(0, along.value) < max(1, along.value) < high
+    assert colliding(figure) == []
+
+
 def test_wrong_shapes_are_refused() -> None:
     with pytest.raises(InvalidInputError, match="counts"):
         draw_class_tree([[1]], ["a", "b"], [[0, 1, 1, 2]])
@@ -79,3 +105,8 @@ def test_wrong_shapes_are_refused() -> None:
         draw_z_prime_pairs([[1]], ["a", "b"])
     with pytest.raises(InvalidInputError, match="bins"):
         draw_reliability([])
+    unknown = Estimate.undefined("noise", 4)
+    with pytest.raises(InvalidInputError, match="names"):
+        draw_axis_angle(
+            ("DS", "WT", "TT"), angle=unknown, noise=unknown, undone=unknown, elsewhere=unknown
+        )

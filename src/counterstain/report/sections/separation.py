@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ from counterstain.report.data import RunData
 from counterstain.report.figure_book import FigureBook, PageFigure
 from counterstain.report.figure_tables import count_rows, matrix_rows
 from counterstain.report.numbers import as_estimate, count, decimal, interval, percent
+from counterstain.report.sections.ways import ways_content, ways_figure
 from counterstain.report.sentences import verdict
 
 __all__ = ["separation_chapter"]
@@ -45,7 +45,7 @@ def separation_chapter(data: RunData, book: FigureBook) -> Chapter:
         "figures": [f for draw in _FIGURES if (f := draw(data, book)) is not None],
         "separation": _separation(data),
         "per_class": _per_class(data),
-        **_axes(data),
+        **ways_content(data),
         "problems": [data.missing[k] for k in ("metrics", "scores", "wells") if k in data.missing],
     }
     return Chapter("classes", title, nav, content)
@@ -176,7 +176,7 @@ def _reliability(data: RunData, book: FigureBook) -> PageFigure | None:
     return book.add("reliability", figure, caption=caption, alt=alt, table=pd.DataFrame(bins))
 
 
-_FIGURES = (_histograms, _confusion, _tree, _pairs, _reliability)
+_FIGURES = (_histograms, _confusion, ways_figure, _tree, _pairs, _reliability)
 
 
 def _separation(data: RunData) -> Table | None:
@@ -228,44 +228,6 @@ def _chance_row(data: RunData) -> list[tuple[str, ...]]:
     if p_value.is_defined:
         meaning += f"; permuted wells reach it with p = {p_value.value:.2g}"
     return [(name, interval(score), wells, meaning)]
-
-
-def _axes(data: RunData) -> dict[str, Any]:
-    """Return the two ways of a three-way screen, with what noise alone makes beside them."""
-    found = data.metrics.get("axes")
-    if not isinstance(found, Mapping):
-        return {"axes": None}
-    start, first, second = found["classes"]
-    if "angle" not in found:
-        sentence = f"The ways {start} → {first} and {start} → {second} were not compared."
-        rows = [("not compared", "–", "–", str(found.get("reason", "")))]
-    else:
-        sentence = str(found["sentence"])
-        rows = [
-            (name, interval(as_estimate(found[key])), count(as_estimate(found[key]).n_wells), text)
-            for key, name, text in (
-                (
-                    "angle",
-                    "angle, °",
-                    "freed of noise; 0 undoes the disease, 90 does something else",
-                ),
-                (
-                    "halves_angle",
-                    "the same on halves, °",
-                    f"{first} on one half, {second} on the other",
-                ),
-                (
-                    "same_axis_angle",
-                    "noise alone, °",
-                    f"{first} on both halves: the null of the row above",
-                ),
-                ("undone", "share undone", f"along the way to {first}, as a share of it"),
-                ("elsewhere", "share elsewhere", "across that way, likewise"),
-            )
-        ]
-    header = ("measure", "value [95 % interval]", "wells", "meaning")
-    caption = f"The ways {start} → {first} and {start} → {second} in latent space, by well"
-    return {"axes": Table(caption, header, rows, frozenset({1, 2})), "axes_sentence": sentence}
 
 
 def _per_class(data: RunData) -> Table | None:
