@@ -34,5 +34,8 @@ def open_napari(folder: Path, /, *, well: str | None = None, plate: str | None =
         add = viewer.add_image if layer.kind == "image" else viewer.add_labels
         add(layer.data, name=layer.name, **layer.options)
     if crops[0].pixel_size_um:
-        viewer.scale_bar.visible, viewer.scale_bar.unit = True, "um"
+        # Since 0.9 the bar is an overlay of the canvas; its unit is that of the layers.
+        canvas = getattr(viewer, "canvas", None)
+        bar = viewer.scale_bar if canvas is None else canvas.overlays.scale_bar
+        bar.visible = True
     napari.run()

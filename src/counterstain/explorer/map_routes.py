@@ -88,12 +88,13 @@ class _Maps:
             reason = self._run.missing.get(
                 "treatments", "A co-culture has no ranking of treatments by rescue."
             )
-            return {"columns": [], "rows": [], "reason": reason}
+            return {"columns": [], "rows": [], "unit": "", "reason": reason}
         columns = [c for c in _TREATMENT if c in table]
         rows = json_rows(table, columns)
         for row, places in zip(rows, self._wells_of(table), strict=True):
             row["wells"] = places
-        return {"columns": columns, "rows": rows, "reason": ""}
+        unit = str((self._run.metrics.get("ranking") or {}).get("unit") or "")
+        return {"columns": columns, "rows": rows, "unit": unit, "reason": ""}
 
     def _wells_of(self, table: pd.DataFrame) -> list[list[int]]:
         """Return the wells of each treatment, by compound and concentration."""

@@ -30,8 +30,8 @@ class Layer:
     data : ndarray, shape (n, H, W)
         A picture a crop; the first axis is napari's slider.
     options : dict
-        Keywords of ``viewer.add_image`` or ``viewer.add_labels``: scale in µm (1 where the pixel
-        size is unknown), colormap, contrast limits, blending, visible.
+        Keywords of ``viewer.add_image`` or ``viewer.add_labels``: scale with its units (µm; pixels
+        where their size is unknown), colormap, contrast limits, blending, visible.
     """
 
     kind: Literal["image", "labels"]
@@ -72,8 +72,11 @@ def well_layers(crops: Sequence[PicturedCrop]) -> list[Layer]:
     """
     if not crops:
         raise InvalidInputError("`crops` must hold a crop; got none: choose a pictured well.")
-    size = crops[0].pixel_size_um or 1.0
-    scale = (1.0, size, size)
+    size = crops[0].pixel_size_um
+    unit = "um" if size else "pixel"
+    space: dict[str, Any] = {
+        "scale": (1.0, size or 1.0, size or 1.0), "units": ("pixel", unit, unit),
+    }  # fmt: skip
     layers: list[Layer] = []
     for k, channel in enumerate(crops[0].channels):
         before = np.stack([crop.original[k] for crop in crops]).astype(np.float32)
@@ -82,7 +85,7 @@ def well_layers(crops: Sequence[PicturedCrop]) -> list[Layer]:
         change = after - before
         end = max(float(np.percentile(np.abs(change), 99.8)), 1e-6)
         colour = _COLORMAPS[k % len(_COLORMAPS)]
-        shown = {"scale": scale, "blending": "additive"}
+        shown = space | {"blending": "additive"}
         same = shown | {"colormap": colour, "contrast_limits": limits}
         layers += [
             Layer("image", f"{channel}: as imaged", before, same | {"visible": True}),
@@ -91,15 +94,14 @@ def well_layers(crops: Sequence[PicturedCrop]) -> list[Layer]:
                 "image",
                 f"{channel}: difference",
                 change,
-                {"scale": scale, "blending": "translucent", "colormap": "PiYG",
-                 "contrast_limits": (-end, end), "visible": False},
+                space | {"blending": "translucent", "colormap": "PiYG",
+                         "contrast_limits": (-end, end), "visible": False},
             ),
         ]  # fmt: skip
     masks = [crop.nuclei for crop in crops if crop.nuclei is not None]
     if len(masks) == len(crops):
         layers.append(
-            Layer("labels", "nuclei", np.stack(masks), {"scale": scale, "opacity": 0.4,
-                                                        "visible": False})
+            Layer("labels", "nuclei", np.stack(masks), space | {"opacity": 0.4, "visible": False})
         )  # fmt: skip
     return layers
 

@@ -137,6 +137,7 @@ def test_treatments_are_shown_with_their_wells_where_the_run_has_them(
     client = TestClient(create_app(a_run), base_url=BASE)
     table = client.get("/api/treatments").json()
     assert table["columns"][0] == "rank"
+    assert table["unit"] == ""  # this run holds no numbers of a ranking
     first = table["rows"][0]
     well = client.get(f"/api/wells/{first['wells'][0]}").json()
     assert well["facts"]["Metadata_Compound"] == first["Metadata_Compound"]

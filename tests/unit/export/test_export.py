@@ -139,7 +139,17 @@ def test_napari_opens_the_layers_or_says_how_to_install_it(
     monkeypatch.setitem(sys.modules, "napari", fake)
     assert call(["napari", str(folder.root), "--well", "B03"]) == 0
     assert added[-2:] == ["nuclei", "shown"]
-    assert bar.unit == "um"
+    assert bar.visible
+
+
+def test_napari_takes_the_layers_as_they_are(tmp_path: Path) -> None:
+    components = pytest.importorskip("napari.components")
+    viewer = components.ViewerModel()
+    for layer in well_layers(read_pictured(make(tmp_path), "B03")):
+        add = viewer.add_image if layer.kind == "image" else viewer.add_labels
+        add(layer.data, name=layer.name, **layer.options)
+    assert viewer.layers[-1].name == "nuclei"
+    assert [str(unit) for unit in viewer.layers[0].units] == ["pixel", "micrometer", "micrometer"]
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,11 @@ export function say(text) {
 
 export function number(value, digits = 2) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
-  return Math.abs(value) >= 1000 || Number.isInteger(value) ? value.toLocaleString("en") : value.toFixed(digits).replace("-", "−");
+  return Math.abs(value) >= 1000 || Number.isInteger(value) ? value.toLocaleString("en") : signed(value.toFixed(digits));
+}
+
+function signed(text) {
+  return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
 }
 
 export function typing(event) {

@@ -5,10 +5,10 @@ import { el, number, replace } from "./dom.js";
 import { note, route } from "./state.js";
 import { gallery } from "./well_view.js";
 
-const LABELS = { rank: "Rank", Metadata_Compound: "Compound", Metadata_Concentration: "Concentration", call: "Call", rescue: "Rescue", rescue_low: "from", rescue_high: "to", q_value: "q", side_effect: "Side effect", n_wells: "Wells" };
+const LABELS = { rank: "Rank", Metadata_Compound: "Compound", Metadata_Concentration: "Concentration", call: "Call", rescue: "Rescue", rescue_low: "95 % from", rescue_high: "to", q_value: "q", side_effect: "Side effect", n_wells: "Wells" };
 
 export async function treatmentsView(main, { run, signal }) {
-  const { columns, rows, reason } = await json("/api/treatments", signal);
+  const { columns, rows, unit, reason } = await json("/api/treatments", signal);
   if (reason) {
     replace(main, el("h1", { text: "Treatments" }), el("p", { class: "nothing", text: `There is no ranking to show. ${reason}` }));
     return {};
@@ -20,8 +20,10 @@ export async function treatmentsView(main, { run, signal }) {
   const body = el("tbody");
   const heads = new Map();
   const compared = el("div", { class: "compared" });
-  const name = (row) => [row.Metadata_Compound || "none", row.Metadata_Concentration === null || row.Metadata_Concentration === undefined ? "" : number(row.Metadata_Concentration)].join(" ").trim();
-  const cell = (row, column) => (typeof row[column] === "number" ? el("td", { class: "n", text: number(row[column], column === "q_value" ? 4 : 2) }) : el("td", { text: row[column] ?? "–" }));
+  const label = (column) => (column === "Metadata_Concentration" && unit ? `${LABELS[column]}, ${unit}` : LABELS[column]);
+  const numbers = new Set(columns.filter((column) => rows.some((row) => typeof row[column] === "number")));
+  const name = (row) => [row.Metadata_Compound || "none", row.Metadata_Concentration === null || row.Metadata_Concentration === undefined ? "" : `${number(row.Metadata_Concentration)} ${unit}`].join(" ").trim();
+  const cell = (row, column) => (numbers.has(column) ? el("td", { class: "n", text: number(row[column], column === "q_value" ? 4 : 2) }) : el("td", { text: row[column] ?? "–" }));
 
   const draw = () => {
     const order = rows.map((_, at) => at).sort((a, b) => {
@@ -49,14 +51,14 @@ export async function treatmentsView(main, { run, signal }) {
       const each = Math.ceil(24 / Math.max(1, wells.length));
       const items = wells.flatMap((well) => well.items.filter((item) => item.usable !== false).slice(0, each));
       return el("section", { class: "side", "aria-label": name(row) }, el("h2", { text: name(row) }),
-        el("dl", {}, columns.filter((c) => !["Metadata_Compound", "Metadata_Concentration"].includes(c)).flatMap((c) => [el("dt", { text: LABELS[c] }), el("dd", { text: typeof row[c] === "number" ? number(row[c], 3) : row[c] ?? "–" })])),
+        el("dl", {}, columns.filter((c) => !["Metadata_Compound", "Metadata_Concentration"].includes(c)).flatMap((c) => [el("dt", { text: label(c) }), el("dd", { text: typeof row[c] === "number" ? number(row[c], 3) : row[c] ?? "–" })])),
         el("p", { class: "hint", text: `${items.length} crops of ${wells.length} wells, the first of each as imaged.` }), gallery(run, items, 56));
     }));
     replace(compared, parts);
   };
 
   const head = el("tr", {}, el("th", { scope: "col" }, el("span", { text: "Compare" })), columns.map((column) => {
-    const th = el("th", { scope: "col" }, el("button", { type: "button", class: "sort", text: LABELS[column], onclick: () => {
+    const th = el("th", { scope: "col", class: numbers.has(column) ? "n" : "" }, el("button", { type: "button", class: "sort", text: label(column), onclick: () => {
       down = by === column ? !down : false;
       by = column;
       note({ sort: by, down: down ? "1" : null });
