@@ -37,7 +37,7 @@ def serving(run: Path) -> Iterator[str]:
             server.terminate()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def serve() -> Callable[[Path], contextlib.AbstractContextManager[str]]:
     return serving
 
