@@ -1,13 +1,13 @@
 // All crops on a map: hover shows the image, a lasso selects, the selection is compared with the rest.
 
 import { finished } from "./api.js";
-import { category, diverging, legend, sequential } from "./colours.js";
-import { rgb } from "./display.js";
+import { legend } from "./colours.js";
 import { el, number, replace, say, select, typing } from "./dom.js";
+import { coloursOf, sizesOf } from "./map_looks.js";
 import { loadSheet, showQuickly } from "./pictures.js";
 import { Points } from "./points.js";
+import { selectionReport } from "./selection_report.js";
 import { go, note, route } from "./state.js";
-import { gallery } from "./well_view.js";
 
 const HOVER_PX = 96;
 const FIRST_SHEETS = 100;
@@ -114,41 +114,12 @@ class MapView {
   colour() {
     const column = this.facts.columns.find((c) => c.name === this.by) || this.facts.columns[0];
     this.by = column.name;
-    const values = this.data[column.name];
-    const colours = new Uint8Array(3 * values.length);
-    let scale;
-    let table;
-    if (column.levels) {
-      scale = category(column.levels, this.run.classes);
-      table = column.levels.map((name) => rgb(scale.colour(name)));
-    } else {
-      const known = values.filter(Number.isFinite);
-      scale = column.name === "score" ? diverging(known) : sequential(known);
-      table = Array.from({ length: 256 }, (_, k) => rgb(scale.colour(scale.low + (k / 255) * (scale.high - scale.low))));
-    }
-    const grey = [138, 148, 160];
-    for (let i = 0; i < values.length; i += 1) {
-      const at = column.levels ? values[i] : Math.round(255 * Math.max(0, Math.min(1, (values[i] - scale.low) / (scale.high - scale.low || 1))));
-      const [r, g, b] = table[at] || grey;
-      colours[3 * i] = r; colours[3 * i + 1] = g; colours[3 * i + 2] = b;
-    }
+    const { colours, scale } = coloursOf(column, this.data[column.name], this.run.classes);
     this.points.setColours(colours);
     replace(this.key_, legend(column.label, scale));
   }
 
-  sizes() {
-    const n = this.points.n;
-    const usual = n > 20000 ? 3 : n > 3000 ? 4.5 : 7;
-    const sizes = new Float32Array(n).fill(usual);
-    const values = this.data[this.sizeBy];
-    if (values && values.length === n) {
-      const known = values.filter(Number.isFinite);
-      const most = known.reduce((a, b) => Math.max(a, b), -Infinity);
-      const least = known.reduce((a, b) => Math.min(a, b), Infinity);
-      for (let i = 0; i < n; i += 1) sizes[i] = Number.isFinite(values[i]) ? usual * (0.5 + 2.5 * ((values[i] - least) / (most - least || 1))) : usual * 0.5;
-    }
-    this.points.setSizes(sizes);
-  }
+  sizes() { this.points.setSizes(sizesOf(this.points.n, this.data[this.sizeBy])); }
 
   redraw() {
     if (this.asked) return;
@@ -272,25 +243,13 @@ class MapView {
     replace(this.pane, el("p", { class: "soft", text: "Comparing the selection with the rest ..." }));
     try {
       const { facts } = await finished(`/api/selection?name=${this.map.name}&polygon=${text}`, this.signal, (share) => { say(`Measuring intensities once: ${Math.round(100 * share)} %`); });
-      if (this.selected === text) this.report(facts);
+      if (this.selected !== text) return;
+      replace(this.pane, selectionReport(this.run, facts, () => this.clear()));
+      this.pane.dataset.n = String(facts.n);
+      say(`${facts.n} selected.`);
     } catch (error) {
       if (!this.signal.aborted) replace(this.pane, el("p", { class: "problem", role: "alert", text: error.message }));
     }
-  }
-
-  report(facts) {
-    const head = ["Channel", "Selected", "Rest", "Difference [95 % interval]", "How"];
-    const interval = (row) => (row.difference === null ? "–" : `${row.difference > 0 ? "+" : ""}${number(row.difference, 3)} [${number(row.low, 3)}, ${number(row.high, 3)}]`);
-    const table = el("table", {}, el("thead", {}, el("tr", {}, head.map((text) => el("th", { scope: "col", text })))),
-      el("tbody", {}, facts.channels.map((row) => el("tr", {}, el("th", { scope: "row", text: row.channel }), el("td", { class: "n", text: number(row.selected, 3) }), el("td", { class: "n", text: number(row.rest, 3) }), el("td", { class: "n", text: interval(row) }), el("td", { text: row.how })))));
-    replace(this.pane,
-      el("div", { class: "head" }, el("h2", { text: `${facts.n.toLocaleString("en")} selected, of ${facts.n_wells} wells` }), el("button", { type: "button", text: "Clear (Esc)", onclick: () => this.clear() })),
-      el("p", { class: "about", text: facts.classes.map((c) => `${c.name || "in no class"}: ${c.n.toLocaleString("en")}`).join(" · ") }),
-      el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Intensities of the selection" }, table),
-      el("p", { class: "hint", text: "Mean intensity of crops, on the scale of the negative controls; averaged by well first, the well being the unit. A selection made by eye is a guess to be tested, not a test." }),
-      gallery(this.run, facts.items.slice(0, 60).map((id) => ({ id }))));
-    this.pane.dataset.n = String(facts.n);
-    say(`${facts.n} selected.`);
   }
 
   key(event) {
