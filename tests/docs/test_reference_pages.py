@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+from pathlib import Path
 
 from page_blocks import DOCS
 
@@ -39,3 +40,10 @@ def test_every_page_is_in_the_list() -> None:
     listed = (DOCS / "reference" / "python.md").read_text("utf-8")
     for page in (DOCS / "reference").glob("counterstain*.rst"):
         assert f"\n{page.stem}\n" in listed
+
+
+def test_no_formula_needs_a_script_from_elsewhere() -> None:
+    sources = [*DOCS.rglob("*.md"), *DOCS.rglob("*.rst")]
+    sources += Path(counterstain.__path__[0]).rglob("*.py")
+    marks = (":math:`", ".. math::", "```{math}", "{math}`")
+    assert [path for path in sources if any(m in path.read_text("utf-8") for m in marks)] == []
