@@ -140,8 +140,8 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Read all arrays of an ``.npz`` file; a damaged one is named.
+def read_arrays(path: Path, remedy: str = "restore it, or make it anew") -> dict[str, NDArray[Any]]:
+    """Read all arrays of an ``.npz`` file; a damaged one is named, with what to do.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InvalidInputError(
             f"{path} must hold arrays as counterstain wrote them; it cannot be read ({error}): "
-            "restore it, or make it anew."
+            f"{remedy}."
         ) from error
 
 

@@ -83,9 +83,10 @@ def overlap(
     if screen.config.overlap.readout is not None:
         # Minutes before it is needed: what is wrong with it is said now.
         read_readout(screen.config.overlap.readout, screen.config.overlap.readout_column)
+    # Before the folder is touched: a damaged annotations.csv ends here.
+    marks = find_field_marks(folder, screen.fields)
     fresh = not folder.run_json.is_file()
     record = open_run(screen, folder, resume=not fresh)
-    marks = find_field_marks(folder, screen.fields)
     if not resume or record.content.get("overlap_marks", "") != marks.digest:
         record.content["overlap_marks"] = marks.digest
         record.forget(OVERLAP_STAGES)

@@ -115,12 +115,13 @@ def _arrays(folder: RunFolder) -> Mapping[str, NDArray[Any]]:
             f"{path} must hold counterfactuals; it is not there: {why.rstrip('.')}. Run "
             "`counterstain run` with --resume, or look at the report."
         )
-    arrays = read_arrays(path)
+    remedy = "make them anew with `counterstain explain`"
+    arrays = read_arrays(path, remedy)
     lacking = [name for name in _NEEDED if name not in arrays]
     if lacking:
         raise InvalidInputError(
             f"{path} must be counterfactuals as counterstain wrote them; it lacks "
-            f"{', '.join(lacking)}: make them anew with `counterstain explain`."
+            f"{', '.join(lacking)}: {remedy}."
         )
     return arrays
 

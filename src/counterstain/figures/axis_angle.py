@@ -84,12 +84,14 @@ def draw_axis_angle(
 
 
 def _wedges(axes: Axes, angle: Estimate, noise: Estimate, radius: float) -> None:
-    for found, colour, alpha, share in ((noise, _NOISE, 0.6, 0.6), (angle, _SECOND, 0.18, 1.0)):
-        if not found.is_defined:
-            continue
-        low = 0.0 if found is noise or math.isnan(found.low) else found.low
-        high = found.value if found is noise or math.isnan(found.high) else found.high
-        axes.add_patch(Wedge((0, 0), share * radius, low, high, color=colour, alpha=alpha, lw=0))
+    for low, high, colour, alpha, share in (
+        (0.0, noise.value, _NOISE, 0.6, 0.6),
+        (angle.low, angle.high, _SECOND, 0.18, 1.0),
+    ):
+        if math.isfinite(low) and math.isfinite(high):
+            axes.add_patch(
+                Wedge((0, 0), share * radius, low, high, color=colour, alpha=alpha, lw=0)
+            )
 
 
 def _way(axes: Axes, tip: tuple[float, float], name: str, colour: str, *, above: bool) -> None:

@@ -50,6 +50,8 @@ def best_split(values: NDArray[Any]) -> float:
         return float("nan")
     if flat.dtype.kind in "iu" and int(high) - int(low) < _WIDEST:
         return _split_integers(flat, int(low))
+    if flat.dtype != np.float32:
+        flat = flat.astype(np.float64)  # wide integers and short floats have sums of their own
     if flat.size <= _MANY:
         return _split_ordered(flat, float(low))
     return _split_binned(flat, float(low), float(high))

@@ -28,7 +28,7 @@ from counterstain.run_folder import RunFolder
 from counterstain.stages.map_crops import EmptyPlaces, called_index
 from counterstain.stages.map_methods import MapMethod, map_methods
 from counterstain.stages.progress import Listener
-from counterstain.stages.rows import evenly_spaced
+from counterstain.stages.rows import evenly_spaced, group_wells
 
 __all__ = ["audit_sanity"]
 
@@ -132,8 +132,7 @@ def _labels(
 
 def _counted(own: pd.DataFrame, ids: NDArray[np.int64]) -> dict[str, int]:
     seen = own[own["crop"].isin(ids)]
-    wells = seen[["Metadata_Plate", "Metadata_Well"]].drop_duplicates()
-    return {"n_crops": len(seen), "n_wells": len(wells)}
+    return {"n_crops": len(seen), "n_wells": len(group_wells(seen)[1])}
 
 
 def _facts(

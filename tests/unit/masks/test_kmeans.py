@@ -48,6 +48,18 @@ def test_many_floats_give_what_their_order_gives(monkeypatch: pytest.MonkeyPatch
     assert (values > best_split(values)).sum() == 1
 
 
+@pytest.mark.parametrize("dtype", [np.int32, np.uint32, np.int64, np.float16, np.float64])
+def test_many_numbers_of_any_kind_give_what_their_order_gives(
+    dtype: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(7)
+    values = np.concatenate([rng.normal(9000, 900, 6000), rng.normal(30000, 2000, 3000)])
+    values = (values * (1 if dtype is np.float16 else 40)).astype(dtype)
+    found = best_split(values)
+    monkeypatch.setattr(kmeans_split, "_MANY", values.size)
+    assert found == best_split(values)
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3])
 def test_masks_are_those_of_scikit_learn(channels: int) -> None:
     images = patches(channels=channels)

@@ -203,6 +203,17 @@ def test_an_overlap_is_made_anew_only_where_other_fields_stand_marked(
     assert made == 2 * list(OVERLAP_STAGES)
 
 
+def test_a_damaged_list_of_marks_ends_before_the_run_begins(
+    screen_file: Path, tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.root.mkdir()
+    folder.annotations.write_text("not,a,header\n")
+    with pytest.raises(InvalidInputError, match="must begin with"):
+        overlap(screen_file, folder.root)
+    assert [path.name for path in folder.root.iterdir()] == ["annotations.csv"]
+
+
 def test_a_patch_larger_than_a_field_is_refused(screen_file: Path, tmp_path: Path) -> None:
     changed = screen_file.with_name("large.toml")
     changed.write_text(screen_file.read_text().replace("patch = 64", "patch = 320"))
