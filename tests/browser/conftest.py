@@ -81,3 +81,18 @@ def page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     # The software renderer's own remarks on its speed are none of the page's.
     assert [text for text in complaints if "GPU stall" not in text] == []
     assert hosts <= {"127.0.0.1", ""}
+
+
+@pytest.fixture(scope="session")
+def violations() -> Callable[[Any], list[tuple[str, list[str]]]]:
+    """What stands in the way of readers who do not see a page well, as axe finds it."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+
+    def serious(page: Any) -> list[tuple[str, list[str]]]:
+        return [
+            (found["id"], [node["html"][:120] for node in found["nodes"]][:3])
+            for found in axe.run(page).response["violations"]
+            if found["impact"] in ("serious", "critical")
+        ]
+
+    return serious
