@@ -28,7 +28,6 @@ from counterstain.masks.instances import InstanceSettings, instances_from_maps
 from counterstain.masks.label_import import read_labels
 from counterstain.masks.thresholds import threshold_mask
 from counterstain.masks.unet import UNetSegmenter
-from counterstain.training.segmenter import fit_segmenter
 from counterstain.training.segmenter_recipe import SegmenterRecipe, read_recipe
 from counterstain.training.segmenter_split import split_by_look
 
@@ -83,11 +82,11 @@ def train(recipe: SegmenterRecipe, groups: dict[str, list[Labelled]]) -> UNetSeg
         for image, labels in pairs
     ]
     wall, cpu = time.perf_counter(), time.process_time()
-    history = fit_segmenter(segmenter, fields, recipe.settings, progress=_progress)
+    history = recipe.fit(segmenter, fields, progress=_progress)
     segmenter.metadata = {"history": history, "seed": recipe.settings.seed}
     report(
         "training",
-        steps=recipe.settings.steps,
+        steps=recipe.steps,
         fields=len(fields),
         loss=history[-1]["loss"],
         wall_s=time.perf_counter() - wall,

@@ -46,10 +46,11 @@ class UNetSegmenter:
     scale : float, optional
         Magnification at which the network sees fields, unless a call says otherwise: 0.5 halves
         both sides first. Without one it is found for each field, so that the median cell becomes
-        as large as those of the training: give it where fields are many and alike, as each look
-        costs about as much as the mask.
+        as large as those of the training, one to two `diameter`: give it where fields are many
+        and alike, as each look costs about as much as the mask.
     diameter : float
-        Diameter of the median cell in training, pixels of the network.
+        Diameter of the smallest median cell in training, pixels of the network; the largest one
+        has twice as much.
     instances : InstanceSettings, optional
         Levels and smallest sizes of objects.
     windows : WindowSettings, optional

@@ -16,6 +16,9 @@ _SMALLEST, _LARGEST = 0.05, 20.0
 # Outside of these a first look has found dirt, or a whole cluster as one.
 _LOOKS = (0.25, 4.0)
 _NEAR = 1.15
+# Large cells are shrunk to twice the wanted diameter, no further: micronuclei beside them would be
+# a pixel or two.
+_LARGEST_TIMES = 2.0
 _MOST_LOOKS = 3
 
 
@@ -48,7 +51,10 @@ def median_diameter(labels: NDArray[Any]) -> float:
 
 
 def scale_for(diameter: float, wanted: float) -> float:
-    """Return the magnification that makes objects of `diameter` as large as `wanted`.
+    """Return the magnification at which a network sees objects of `diameter`.
+
+    Smaller ones become as large as `wanted`; those between `wanted` and twice of it stay as they
+    are; larger ones are shrunk to twice `wanted`, so that small pieces beside them stay visible.
 
     Parameters
     ----------
@@ -57,12 +63,15 @@ def scale_for(diameter: float, wanted: float) -> float:
 
     Examples
     --------
-    >>> scale_for(48.0, 24.0), scale_for(2.0, 24.0), scale_for(float("nan"), 24.0)
-    (0.5, 4.0, 1.0)
+    >>> scale_for(12.0, 24.0), scale_for(40.0, 24.0), scale_for(96.0, 24.0)
+    (2.0, 1.0, 0.5)
+    >>> scale_for(2.0, 24.0), scale_for(float("nan"), 24.0)
+    (4.0, 1.0)
     """
     if not diameter > 0:
         return 1.0
-    return float(np.clip(wanted / diameter, *_LOOKS))
+    fitting = wanted / diameter
+    return float(np.clip(max(fitting, min(1.0, _LARGEST_TIMES * fitting)), *_LOOKS))
 
 
 def fitting_scale(
@@ -90,7 +99,7 @@ def fitting_scale(
     Examples
     --------
     >>> disc = (np.hypot(*np.mgrid[-30:31, -30:31]) < 24).astype(np.int32)
-    >>> round(fitting_scale(lambda scale: disc, wanted=24.0), 1)
+    >>> round(fitting_scale(lambda scale: disc, wanted=12.0), 1)
     0.5
     """
     scale = start

@@ -55,11 +55,10 @@ class AugmentSettings:
     size : int
         Height and width of a crop, pixels.
     near_object : float
-        Share of the crops that hold a given pixel of an object: most places of a sparse field are
-        empty.
+        Share of the crops that hold a given object: most places of a sparse field are empty.
     near_contact : float
-        Of these, the share in which the pixel lies where two objects nearly touch, in fields that
-        hold such places: they are few, and most mistakes are made there.
+        Of these, the share that hold a place where two objects nearly touch instead, in fields that
+        have one: they are few, and most mistakes are made there.
     zoom : float
         Magnifications lie between ``exp(-zoom)`` and ``exp(zoom)`` times that of the field.
     wide_share, wide_zoom : float
@@ -150,12 +149,22 @@ def _centre(
     wanted = np.empty(0, np.intp)
     if generator.random() < settings.near_object:
         touching = generator.random() < settings.near_contact and field.contacts.size
-        wanted = field.contacts if touching else np.flatnonzero(field.labels)
+        wanted = field.contacts if touching else _any_object(field.labels, generator)
     if not wanted.size:
         return np.asarray(generator.uniform(half, np.maximum(half, edges - half)))
     pixel = np.array(np.unravel_index(generator.choice(wanted), field.labels.shape), np.float64)
     away = settings.size / scale / 3
     return np.clip(pixel + generator.uniform(-away, away, 2), half, edges - half)
+
+
+def _any_object(labels: NDArray[np.int32], generator: np.random.Generator) -> NDArray[np.intp]:
+    """Return the pixels of an object: each is as likely as the others, however small it is."""
+    pixels = np.flatnonzero(labels)
+    if not pixels.size:
+        return pixels
+    flat = labels.ravel()
+    chosen = generator.choice(np.unique(flat[pixels]))
+    return np.flatnonzero(flat == chosen)
 
 
 def smoothed(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:

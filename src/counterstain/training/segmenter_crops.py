@@ -34,7 +34,7 @@ __all__ = ["EFFECTORS", "CropStream"]
 EFFECTORS = "effectors"
 """The group that stands for crops put together of two fields."""
 
-_TARGET_DIAMETER = (18.0, 28.0)  # pixels of the network
+_TARGET_DIAMETER = (20.0, 48.0)  # pixels of the network
 _EFFECTOR_SHARE = (0.35, 0.6)
 _UNKNOWN_DIAMETER = 20.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from counterstain.masks.instances import InstanceSettings
 from counterstain.masks.unet import DIAMETER, UNetSegmenter
 from counterstain.masks.unet_magnification import median_diameter, scale_for
 from counterstain.masks.unet_network import WIDTHS
-from counterstain.training.segmenter import SegmenterSettings, labelled_field
+from counterstain.training.segmenter import SegmenterSettings, fit_segmenter, labelled_field
 from counterstain.training.segmenter_augment import AugmentSettings, LabelledField
 
 __all__ = ["SegmenterRecipe", "read_recipe"]
+
+_TABLES = {"seed", "network", "training", "augment", "refine", "scale", "instances"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +34,12 @@ class SegmenterRecipe:
     widths : tuple of int
         Channels a level of the network.
     diameter : float
-        Diameter of the median cell in the training, pixels of the network.
+        Pixels of the network: fields are magnified until their median cell is as large, or shrunk
+        until it is twice as large.
     settings : SegmenterSettings
         Training, augmentation and seed.
+    refinements : tuple of SegmenterSettings
+        Further cycles that go on from there, each with its own rates and augmentation.
     scale : dict of str to float
         Magnification of groups of fields; that of other fields is fitted to their cells.
     instances : InstanceSettings
@@ -44,6 +50,7 @@ class SegmenterRecipe:
     widths: tuple[int, ...] = WIDTHS
     diameter: float = DIAMETER
     settings: SegmenterSettings = field(default_factory=SegmenterSettings)
+    refinements: tuple[SegmenterSettings, ...] = ()
     scale: dict[str, float] = field(default_factory=dict)
     instances: InstanceSettings = field(default_factory=InstanceSettings)
 
@@ -66,6 +73,48 @@ class SegmenterRecipe:
         fitting = scale_for(median_diameter(made.labels), self.diameter)
         return replace(made, scale=self.scale.get(group, fitting))
 
+    @property
+    def steps(self) -> int:
+        """Training steps of all cycles."""
+        return sum(cycle.steps for cycle in self._cycles)
+
+    def fit(
+        self,
+        segmenter: UNetSegmenter,
+        fields: Sequence[LabelledField],
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[dict[str, Any]]:
+        """Train a segmenter in place through all cycles; arguments as for `fit_segmenter`.
+
+        Returns
+        -------
+        list of dict
+            As of `fit_segmenter`, and which `cycle`, from 0 on; steps and seconds are counted
+            within each.
+        """
+        history: list[dict[str, Any]] = []
+        before = 0
+        for number, cycle in enumerate(self._cycles):
+            told = _told(progress, before, self.steps)
+            rows = fit_segmenter(segmenter, fields, cycle, progress=told)
+            history += [{"cycle": number, **row} for row in rows]
+            before += cycle.steps
+        return history
+
+    @property
+    def _cycles(self) -> tuple[SegmenterSettings, ...]:
+        return (self.settings, *self.refinements)
+
+
+def _told(
+    progress: Callable[[int, int], None] | None, before: int, steps: int
+) -> Callable[[int, int], None] | None:
+    """Count the steps of a cycle on from those before."""
+    if progress is None:
+        return None
+    return lambda done, _: progress(before + done, steps)
+
 
 def read_recipe(path: Path | str) -> SegmenterRecipe:
     r"""Read a recipe.
@@ -74,7 +123,9 @@ def read_recipe(path: Path | str) -> SegmenterRecipe:
     ----------
     path : Path or str
         TOML with the tables ``network``, ``training``, ``augment``, ``scale`` and ``instances``;
-        what is left out keeps its default, but for ``network.channels``.
+        what is left out keeps its default, but for ``network.channels``. Each ``refine`` is a
+        further cycle of training: it holds what differs from ``training``, its ``augment`` what
+        differs from ``augment``, and its seed is one higher than that of the cycle before.
 
     Raises
     ------
@@ -98,7 +149,7 @@ def read_recipe(path: Path | str) -> SegmenterRecipe:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInputError(f"{file} must be TOML; {error}: correct it there.") from error
-    _check_keys(file, "", content, {"seed", "network", "training", "augment", "scale", "instances"})
+    _check_keys(file, "", content, _TABLES)
     network = content.get("network", {})
     _check_keys(file, "network", network, {"channels", "widths", "diameter"})
     if not network.get("channels"):
@@ -107,16 +158,30 @@ def read_recipe(path: Path | str) -> SegmenterRecipe:
         )
     training = _known(file, "training", content, SegmenterSettings)
     augment = AugmentSettings(**_known(file, "augment", content, AugmentSettings))
+    settings = SegmenterSettings(**{**training, "augment": augment, "seed": content.get("seed", 0)})
     return SegmenterRecipe(
         channels=tuple(network["channels"]),
         widths=tuple(network.get("widths", WIDTHS)),
         diameter=float(network.get("diameter", DIAMETER)),
-        settings=SegmenterSettings(
-            **{**training, "augment": augment, "seed": content.get("seed", 0)}
-        ),
+        settings=settings,
+        refinements=_refinements(file, content, settings),
         scale=dict(content.get("scale", {})),
         instances=InstanceSettings(**_known(file, "instances", content, InstanceSettings)),
     )
+
+
+def _refinements(
+    file: Path, content: dict[str, Any], first: SegmenterSettings
+) -> tuple[SegmenterSettings, ...]:
+    given = content.get("refine", [])
+    cycles = []
+    for number, table in enumerate([given] if isinstance(given, dict) else given, start=1):
+        training = {key: value for key, value in table.items() if key != "augment"}
+        changed = _known(file, "refine", {"refine": training}, SegmenterSettings)
+        turned = _known(file, "augment", table, AugmentSettings)
+        augment = replace(first.augment, **turned)
+        cycles.append(replace(first, **changed, augment=augment, seed=first.seed + number))
+    return tuple(cycles)
 
 
 def _known(file: Path, table: str, content: dict[str, Any], kind: type[Any]) -> dict[str, Any]:

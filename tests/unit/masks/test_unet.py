@@ -208,7 +208,12 @@ def discs(*radii: float) -> np.ndarray:
 def test_the_median_diameter_hardly_sees_fragments() -> None:
     assert median_diameter(discs(20, 20, 21, 2, 2, 3, 2)) == pytest.approx(40, rel=0.03)
     assert np.isnan(median_diameter(np.zeros((4, 4), np.int32)))
+
+
+def test_small_cells_are_magnified_and_large_ones_shrunk_by_half_as_much() -> None:
     assert (scale_for(12, 24), scale_for(1, 24), scale_for(np.nan, 24)) == (2.0, 4.0, 1.0)
+    assert [scale_for(diameter, 24) for diameter in (24, 36, 48)] == [1.0, 1.0, 1.0]
+    assert scale_for(96, 24) == 0.5
 
 
 def test_a_second_look_corrects_the_first() -> None:

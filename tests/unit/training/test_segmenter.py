@@ -194,6 +194,18 @@ def test_most_crops_hold_an_object_of_a_sparse_field() -> None:
     assert hits > 30
 
 
+def test_a_speck_is_in_as_many_crops_as_a_large_object() -> None:
+    image, labels = np.zeros((1, 500, 500)), np.zeros((500, 500), np.int32)
+    labels[20:150, 20:150] = 1
+    labels[400:403, 400:403] = 2
+    field = labelled_field(image, labels)
+    generator = np.random.default_rng(0)
+    settings = replace(SMALL, near_object=1.0, near_contact=0.0)
+    crops = [random_crop(field, settings, generator)[1] for _ in range(60)]
+    assert sum(2 in crop for crop in crops) > 15
+    assert sum(1 in crop for crop in crops) > 15
+
+
 def test_many_crops_hold_the_one_place_where_objects_touch() -> None:
     image, labels = np.zeros((1, 500, 500)), np.zeros((500, 500), np.int32)
     for number, (row, column) in enumerate(np.ndindex(10, 10), start=1):

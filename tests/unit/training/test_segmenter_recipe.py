@@ -21,15 +21,42 @@ def test_the_shipped_recipe_is_read() -> None:
     assert sum(recipe.settings.shares.values()) == 8
 
 
+def test_a_refinement_holds_what_differs_and_is_trained_after_the_first_cycle(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "recipe.toml"
+    file.write_text(
+        "seed = 4\n[network]\nchannels = ['DNA']\nwidths = [4, 4, 4, 4, 4]\n"
+        "[training]\nsteps = 3\nminibatch = 2\n[augment]\nsize = 32\nblur = 2.0\n"
+        "[[refine]]\nsteps = 2\nlearning_rate = 1e-4\n[refine.augment]\nblur = 0.5\n",
+        "utf-8",
+    )
+    recipe = read_recipe(file)
+    (second,) = recipe.refinements
+    assert (second.steps, second.minibatch, second.learning_rate, second.seed) == (2, 2, 1e-4, 5)
+    assert (second.augment.size, second.augment.blur) == (32, 0.5)
+    assert (recipe.settings.augment.blur, recipe.steps) == (2.0, 5)
+    labels = np.zeros((48, 48), np.uint8)
+    labels[10:30, 10:30] = 1
+    seen: list[tuple[int, int]] = []
+    history = recipe.fit(
+        recipe.segmenter(),
+        [recipe.field(labels[None].astype(float), labels, "all")],
+        progress=lambda done, steps: seen.append((done, steps)),
+    )
+    assert seen == [(done, 5) for done in range(1, 6)]
+    assert [(row["cycle"], row["step"]) for row in history] == [(0, 0), (0, 2), (1, 0), (1, 1)]
+
+
 def test_the_magnification_of_a_field_is_given_or_fitted(tmp_path: Path) -> None:
     file = tmp_path / "recipe.toml"
     file.write_text('[network]\nchannels = ["DNA", "x"]\n[scale]\nknown = 0.7\n', "utf-8")
     recipe = read_recipe(file)
     labels = np.zeros((60, 60), np.uint8)
-    labels[np.hypot(*np.mgrid[-30:30, -30:30]) < 24] = 1
+    labels[np.hypot(*np.mgrid[-30:30, -30:30]) < 6] = 1
     image = np.stack([labels, np.zeros_like(labels)]).astype(float)
     assert recipe.field(image, labels, "known").scale == 0.7
-    assert recipe.field(image, labels, "other").scale == pytest.approx(0.5, rel=0.05)
+    assert recipe.field(image, labels, "other").scale == pytest.approx(2.0, rel=0.05)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +65,8 @@ def test_the_magnification_of_a_field_is_given_or_fitted(tmp_path: Path) -> None
         ("[network]\nchannels = ['DNA']\n[trainning]\nsteps = 1", "trainning"),
         ("[network]\nchannels = ['DNA']\n[training]\nstep = 1", "step"),
         ("[network]\nchannels = ['DNA']\n[augment]\nsise = 1", "sise"),
+        ("[network]\nchannels = ['DNA']\n[refine]\nstep = 1", "step"),
+        ("[network]\nchannels = ['DNA']\n[[refine]]\naugment = {sise = 1}", "sise"),
         ("[training]\nsteps = 1", "channels"),
         ("[network", "TOML"),
     ],
