@@ -159,12 +159,11 @@ def _centre(
 
 def _any_object(labels: NDArray[np.int32], generator: np.random.Generator) -> NDArray[np.intp]:
     """Return the pixels of an object: each is as likely as the others, however small it is."""
-    pixels = np.flatnonzero(labels)
-    if not pixels.size:
-        return pixels
     flat = labels.ravel()
-    chosen = generator.choice(np.unique(flat[pixels]))
-    return np.flatnonzero(flat == chosen)
+    areas = np.bincount(flat)
+    areas[0] = 0
+    numbers = np.flatnonzero(areas)
+    return np.flatnonzero(flat == generator.choice(numbers)) if numbers.size else numbers
 
 
 def smoothed(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:

@@ -124,8 +124,8 @@ def read_recipe(path: Path | str) -> SegmenterRecipe:
     path : Path or str
         TOML with the tables ``network``, ``training``, ``augment``, ``scale`` and ``instances``;
         what is left out keeps its default, but for ``network.channels``. Each ``refine`` is a
-        further cycle of training: it holds what differs from ``training``, its ``augment`` what
-        differs from ``augment``, and its seed is one higher than that of the cycle before.
+        further cycle of training: it and its ``augment`` hold what differs from the cycle before,
+        and its seed is one higher.
 
     Raises
     ------
@@ -174,14 +174,14 @@ def _refinements(
     file: Path, content: dict[str, Any], first: SegmenterSettings
 ) -> tuple[SegmenterSettings, ...]:
     given = content.get("refine", [])
-    cycles = []
-    for number, table in enumerate([given] if isinstance(given, dict) else given, start=1):
+    cycles = [first]
+    for table in [given] if isinstance(given, dict) else given:
+        before = cycles[-1]
         training = {key: value for key, value in table.items() if key != "augment"}
         changed = _known(file, "refine", {"refine": training}, SegmenterSettings)
-        turned = _known(file, "augment", table, AugmentSettings)
-        augment = replace(first.augment, **turned)
-        cycles.append(replace(first, **changed, augment=augment, seed=first.seed + number))
-    return tuple(cycles)
+        augment = replace(before.augment, **_known(file, "augment", table, AugmentSettings))
+        cycles.append(replace(before, **changed, augment=augment, seed=before.seed + 1))
+    return tuple(cycles[1:])
 
 
 def _known(file: Path, table: str, content: dict[str, Any], kind: type[Any]) -> dict[str, Any]:
