@@ -1,12 +1,17 @@
-"""Frozen records that cross floors."""
+"""Records and kinds of numbers that cross floors."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
-__all__ = ["Estimate"]
+from pydantic import Field
+
+__all__ = ["Estimate", "Share"]
+
+Share = Annotated[float, Field(ge=0, le=1)]
+"""A number between 0 and 1; pydantic refuses others where it reads one."""
 
 
 @dataclass(frozen=True, slots=True)

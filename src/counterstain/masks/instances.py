@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import NonNegativeInt
 from scipy import ndimage
 
 from counterstain.errors import InvalidInputError
 from counterstain.masks.centre_votes import objects_by_votes
+from counterstain.types import Share
 
 __all__ = ["RADIUS", "InstanceSettings", "instances_from_maps"]
 
@@ -37,11 +39,11 @@ class InstanceSettings:
         see is mostly dirt, or light from elsewhere. 0 keeps all.
     """
 
-    foreground: float = 0.5
-    saddle: float = 0.4
-    min_area: int = 30
-    min_votes: int = 4
-    certainty: float = 0.8
+    foreground: Share = 0.5
+    saddle: Share = 0.4
+    min_area: NonNegativeInt = 30
+    min_votes: NonNegativeInt = 4
+    certainty: Share = 0.8
 
 
 def instances_from_maps(

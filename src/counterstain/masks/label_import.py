@@ -178,9 +178,11 @@ def import_labels(
     absent = [key for key in sizes if key not in present]
     rows += [_absent_row(key, sizes[key]) for key in absent]
     table = pd.DataFrame(rows).sort_values([*_KEYS, "channel"], ignore_index=True)
-    n_empty = int(table["empty"].sum())
-    if n_empty:
-        notes.append(f"{n_empty} label image(s) hold no object; they are kept, as empty.")
+    empty = [Path(path).name for path in table.loc[table["empty"].astype(bool), "path"]]
+    if empty:
+        notes.append(
+            f"{len(empty)} label image(s) hold no object ({_some(empty)}); they are kept, as empty."
+        )
     if absent:
         notes.append(f"{len(absent)} imaged field(s) have no label image: {_some(absent)}.")
     return LabelImport(table, tuple(notes))

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from monai.losses.dice import DiceCELoss
 from numpy.typing import NDArray
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -50,13 +51,13 @@ class SegmenterSettings:
         Makes training repeat on one machine with the same number of threads.
     """
 
-    steps: int = 800
-    minibatch: int = 8
-    learning_rate: float = 4e-3
-    weight_decay: float = 1e-4
-    shares: Mapping[str, float] = field(default_factory=dict)
+    steps: PositiveInt = 800
+    minibatch: PositiveInt = 8
+    learning_rate: PositiveFloat = 4e-3
+    weight_decay: NonNegativeFloat = 1e-4
+    shares: Mapping[str, NonNegativeFloat] = field(default_factory=dict)
     augment: AugmentSettings = field(default_factory=AugmentSettings)
-    seed: int = 0
+    seed: NonNegativeInt = 0
 
 
 class SegmenterLoss(nn.Module):

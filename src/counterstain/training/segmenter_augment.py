@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import NonNegativeFloat, PositiveInt
 from scipy import ndimage
 from torch.nn import functional
+
+from counterstain.types import Share
 
 __all__ = [
     "AugmentSettings",
@@ -77,19 +80,19 @@ class AugmentSettings:
         factor.
     """
 
-    size: int = 128
-    near_object: float = 0.7
-    near_contact: float = 0.4
-    zoom: float = 0.35
-    wide_share: float = 0.2
-    wide_zoom: float = 0.9
-    stretch: float = 0.1
-    gain: float = 0.3
-    gamma: float = 0.35
-    noise: float = 0.03
-    blur: float = 1.5
-    dim_share: float = 0.3
-    dimmest: float = 0.3
+    size: PositiveInt = 128
+    near_object: Share = 0.7
+    near_contact: Share = 0.4
+    zoom: NonNegativeFloat = 0.35
+    wide_share: Share = 0.2
+    wide_zoom: NonNegativeFloat = 0.9
+    stretch: Share = 0.1
+    gain: NonNegativeFloat = 0.3
+    gamma: NonNegativeFloat = 0.35
+    noise: NonNegativeFloat = 0.03
+    blur: NonNegativeFloat = 1.5
+    dim_share: Share = 0.3
+    dimmest: Share = 0.3
 
 
 def random_crop(

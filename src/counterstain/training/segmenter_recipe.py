@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,13 @@ from counterstain.masks.instances import InstanceSettings
 from counterstain.masks.unet import DIAMETER, UNetSegmenter
 from counterstain.masks.unet_magnification import median_diameter, scale_for
 from counterstain.masks.unet_network import WIDTHS
+from counterstain.training.recipe_tables import (
+    NetworkTable,
+    check_keys,
+    checked_seed,
+    checked_table,
+    scale_table,
+)
 from counterstain.training.segmenter import SegmenterSettings, fit_segmenter, labelled_field
 from counterstain.training.segmenter_augment import AugmentSettings, LabelledField
 
@@ -132,7 +139,8 @@ def read_recipe(path: Path | str) -> SegmenterRecipe:
     MissingFileError
         If there is no such file.
     InvalidInputError
-        If it is no TOML, a key is unknown, or the channels are missing.
+        If it is no TOML, a table is none, a key is unknown or holds a value out of range, or the
+        channels are missing.
 
     Examples
     --------
@@ -149,51 +157,35 @@ def read_recipe(path: Path | str) -> SegmenterRecipe:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInputError(f"{file} must be TOML; {error}: correct it there.") from error
-    _check_keys(file, "", content, _TABLES)
-    network = content.get("network", {})
-    _check_keys(file, "network", network, {"channels", "widths", "diameter"})
-    if not network.get("channels"):
-        raise InvalidInputError(
-            f"{file}: `network.channels` must name the image channels; it is missing: add it."
-        )
-    training = _known(file, "training", content, SegmenterSettings)
-    augment = AugmentSettings(**_known(file, "augment", content, AugmentSettings))
-    settings = SegmenterSettings(**{**training, "augment": augment, "seed": content.get("seed", 0)})
+    check_keys(file, "", content, _TABLES)
+    network = checked_table(file, "network", content.get("network", {}), NetworkTable)
+    settings = replace(
+        checked_table(file, "training", content.get("training", {}), SegmenterSettings),
+        augment=checked_table(file, "augment", content.get("augment", {}), AugmentSettings),
+        seed=checked_seed(file, content.get("seed", 0)),
+    )
     return SegmenterRecipe(
-        channels=tuple(network["channels"]),
-        widths=tuple(network.get("widths", WIDTHS)),
-        diameter=float(network.get("diameter", DIAMETER)),
+        channels=network.channels,
+        widths=network.widths,
+        diameter=network.diameter,
         settings=settings,
-        refinements=_refinements(file, content, settings),
-        scale=dict(content.get("scale", {})),
-        instances=InstanceSettings(**_known(file, "instances", content, InstanceSettings)),
+        refinements=_refinements(file, content.get("refine", []), settings),
+        scale=scale_table(file, content.get("scale", {})),
+        instances=checked_table(file, "instances", content.get("instances", {}), InstanceSettings),
     )
 
 
-def _refinements(
-    file: Path, content: dict[str, Any], first: SegmenterSettings
-) -> tuple[SegmenterSettings, ...]:
-    given = content.get("refine", [])
+def _refinements(file: Path, given: Any, first: SegmenterSettings) -> tuple[SegmenterSettings, ...]:
     cycles = [first]
-    for table in [given] if isinstance(given, dict) else given:
+    for table in given if isinstance(given, list) else [given]:
         before = cycles[-1]
-        training = {key: value for key, value in table.items() if key != "augment"}
-        changed = _known(file, "refine", {"refine": training}, SegmenterSettings)
-        augment = replace(before.augment, **_known(file, "augment", table, AugmentSettings))
-        cycles.append(replace(before, **changed, augment=augment, seed=before.seed + 1))
+        training, augment = table, before.augment
+        if isinstance(table, dict):
+            training = {key: value for key, value in table.items() if key != "augment"}
+            changed = table.get("augment", {})
+            augment = checked_table(
+                file, "refine.augment", changed, AugmentSettings, before=augment
+            )
+        cycle = checked_table(file, "refine", training, SegmenterSettings, before=before)
+        cycles.append(replace(cycle, augment=augment, seed=before.seed + 1))
     return tuple(cycles[1:])
-
-
-def _known(file: Path, table: str, content: dict[str, Any], kind: type[Any]) -> dict[str, Any]:
-    given = dict(content.get(table, {}))
-    _check_keys(file, table, given, {item.name for item in fields(kind)} - {"augment", "seed"})
-    return given
-
-
-def _check_keys(file: Path, table: str, given: dict[str, Any], known: set[str]) -> None:
-    unknown = sorted(set(given) - known)
-    if unknown:
-        where = f"`{table}`" if table else "the recipe"
-        raise InvalidInputError(
-            f"{file}: {where} must hold keys of {sorted(known)}; got {unknown}: correct the name."
-        )

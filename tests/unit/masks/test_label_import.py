@@ -51,6 +51,7 @@ def test_files_are_found_by_pattern_and_counted(tmp_path: Path) -> None:
     assert found.table["channel"].tolist() == ["FITC", "FITC", ""]
     assert len(found.notes) == 3
     assert "other.tif" in found.notes[0]
+    assert "P1_A02_s1_FITC_cp_masks.tif" in found.notes[1]
 
 
 def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
