@@ -37,6 +37,10 @@ class InstanceSettings:
     certainty : float
         Mean probability from which on an object is kept, 0 to 1: what a network half believes to
         see is mostly dirt, or light from elsewhere. 0 keeps all.
+    certainty_magnified : float, optional
+        The same for fields that were magnified for the network; as `certainty` where not given.
+        Small things there are as often noise, spread over more pixels, as they are micronuclei
+        where nuclei are large.
     """
 
     foreground: Share = 0.5
@@ -44,6 +48,12 @@ class InstanceSettings:
     min_area: NonNegativeInt = 30
     min_votes: NonNegativeInt = 4
     certainty: Share = 0.8
+    certainty_magnified: Share | None = None
+
+    def certainty_at(self, scale: float) -> float:
+        """Return the certainty that counts at a magnification."""
+        magnified = self.certainty_magnified
+        return self.certainty if scale <= 1 or magnified is None else magnified
 
 
 def instances_from_maps(
@@ -104,7 +114,7 @@ def instances_from_maps(
     has_votes = np.bincount(islands.ravel(), weights=voted.ravel() > 0) > 0
     has_votes[0] = True
     objects = np.where(has_votes[islands], voted, islands + voted.max())
-    return _renumbered(_certain(objects, probability, settings.certainty), min_area)
+    return _renumbered(_certain(objects, probability, settings.certainty_at(scale)), min_area)
 
 
 def _certain(labels: NDArray[Any], probability: NDArray[Any], certainty: float) -> NDArray[Any]:
@@ -134,9 +144,10 @@ def _check(maps: NDArray[Any], settings: InstanceSettings) -> None:
             "`maps` must be (4, H, W): foreground, distance and the way to the centre; got "
             f"{maps.shape}: pass those of one field, from `UNetSegmenter.maps`."
         )
-    levels = (settings.foreground, settings.saddle, settings.certainty)
-    if not (0 < levels[0] < 1 and 0 < levels[1] < 1 and 0 <= levels[2] <= 1):
+    levels = (settings.foreground, settings.saddle)
+    certainties = (settings.certainty, settings.certainty_at(np.inf))
+    if not (all(0 < x < 1 for x in levels) and all(0 <= x <= 1 for x in certainties)):
         raise InvalidInputError(
-            f"`foreground`, `saddle` and `certainty` must be between 0 and 1; got {levels}: start "
-            "from 0.5, 0.4 and 0.8."
+            "`foreground`, `saddle`, `certainty` and `certainty_magnified` must be between 0 and "
+            f"1; got {(*levels, *certainties)}: start from 0.5, 0.4, 0.8 and 0.85."
         )

@@ -188,11 +188,23 @@ def test_uncertain_objects_are_left_out() -> None:
     assert instances_from_maps(maps, replace(settings, certainty=0.5)).max() == 2
 
 
+def test_magnified_fields_have_a_certainty_of_their_own() -> None:
+    maps = np.zeros((4, 20, 20), np.float32)
+    maps[:2, 2:8, 2:8] = 0.85
+    settings = InstanceSettings(min_area=5, min_votes=1, certainty_magnified=0.9)
+    found = [instances_from_maps(maps, settings, scale=scale).max() for scale in (0.9, 1.0, 1.1)]
+    assert found == [1, 1, 0]
+    same = replace(settings, certainty_magnified=None)
+    assert instances_from_maps(maps, same, scale=1.1).max() == 1
+
+
 def test_settings_and_maps_are_checked() -> None:
     maps = np.zeros((4, 20, 20), np.float32)
     assert not instances_from_maps(np.zeros((4, 5, 5))).any()
     with pytest.raises(InvalidInputError, match="between 0 and 1"):
         instances_from_maps(maps, InstanceSettings(saddle=1.0))
+    with pytest.raises(InvalidInputError, match="certainty_magnified"):
+        instances_from_maps(maps, InstanceSettings(certainty_magnified=np.nan))
     with pytest.raises(InvalidInputError, match="maps"):
         instances_from_maps(maps[0])
 
