@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from counterstain.config.sections import Budget, Section
+from counterstain.types import Share
 
 __all__ = ["IMAGE_KINDS", "OverlapConfig"]
 
@@ -60,7 +61,7 @@ class OverlapConfig(Section):
         "iou"
     )
     """Overlap of a well that calls, histograms and the readout are made with."""
-    interaction: Literal["controls"] | Annotated[float, Field(ge=0, le=1)] = "controls"
+    interaction: Literal["controls"] | Share = "controls"
     """From which overlap on a well interacts: found on the controls, or given."""
     negative: str | None = None
     positive: str | None = None

@@ -178,7 +178,7 @@ def import_labels(
     absent = [key for key in sizes if key not in present]
     rows += [_absent_row(key, sizes[key]) for key in absent]
     table = pd.DataFrame(rows).sort_values([*_KEYS, "channel"], ignore_index=True)
-    empty = [Path(path).name for path in table.loc[table["empty"].astype(bool), "path"]]
+    empty = [Path(path).name for path in table.loc[table["empty"], "path"]]
     if empty:
         notes.append(
             f"{len(empty)} label image(s) hold no object ({_some(empty)}); they are kept, as empty."

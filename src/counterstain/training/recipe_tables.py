@@ -6,13 +6,20 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, PositiveFloat, PositiveInt, TypeAdapter, ValidationError
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, TypeAdapter, ValidationError
 
 from counterstain.errors import InvalidInputError
 from counterstain.masks.unet import DIAMETER
 from counterstain.masks.unet_network import WIDTHS
 
-__all__ = ["NetworkTable", "check_keys", "checked_seed", "checked_table", "scale_table"]
+__all__ = [
+    "NetworkTable",
+    "as_table",
+    "check_keys",
+    "checked_seed",
+    "checked_table",
+    "scale_table",
+]
 
 Made = TypeVar("Made")
 
@@ -59,7 +66,7 @@ def checked_table(
     ...
     counterstain.errors.InvalidInputError: r.toml: `network.channels` is missing: add it.
     """
-    table = _table(file, where, given)
+    table = as_table(file, where, given)
     names = {item.name for item in fields(kind)}  # type: ignore[arg-type]
     check_keys(file, where, table, names - {"augment", "seed"})
     held = {} if before is None else {name: getattr(before, name) for name in names}
@@ -68,16 +75,14 @@ def checked_table(
 
 def scale_table(file: Path, given: Any) -> dict[str, float]:
     """Read the magnifications of groups of fields; arguments and errors as of `checked_table`."""
-    return _validated(file, "scale", _table(file, "scale", given), TypeAdapter(_SCALES))
+    return _validated(
+        file, "scale", as_table(file, "scale", given), TypeAdapter(dict[str, PositiveFloat])
+    )
 
 
 def checked_seed(file: Path, given: Any) -> int:
     """Read the seed, a whole number from 0 on; errors as of `checked_table`."""
-    return _validated(file, "seed", given, TypeAdapter(_SEED))
-
-
-_SCALES = dict[str, PositiveFloat]
-_SEED = Annotated[int, Field(ge=0)]
+    return _validated(file, "seed", given, TypeAdapter(NonNegativeInt))
 
 
 def check_keys(file: Path, where: str, given: dict[str, Any], known: set[str]) -> None:
@@ -90,7 +95,8 @@ def check_keys(file: Path, where: str, given: dict[str, Any], known: set[str]) -
         )
 
 
-def _table(file: Path, where: str, given: Any) -> dict[str, Any]:
+def as_table(file: Path, where: str, given: Any) -> dict[str, Any]:
+    """Return what stands at `where`, and refuse what is no table; as `checked_table`."""
     if not isinstance(given, dict):
         raise InvalidInputError(
             f"{file}: `{where}` must be a table; got {given!r}: write `[{where}]` on a line of its "

@@ -17,6 +17,7 @@ from counterstain.masks.unet_magnification import median_diameter, scale_for
 from counterstain.masks.unet_network import WIDTHS
 from counterstain.training.recipe_tables import (
     NetworkTable,
+    as_table,
     check_keys,
     checked_seed,
     checked_table,
@@ -179,13 +180,11 @@ def _refinements(file: Path, given: Any, first: SegmenterSettings) -> tuple[Segm
     cycles = [first]
     for table in given if isinstance(given, list) else [given]:
         before = cycles[-1]
-        training, augment = table, before.augment
-        if isinstance(table, dict):
-            training = {key: value for key, value in table.items() if key != "augment"}
-            changed = table.get("augment", {})
-            augment = checked_table(
-                file, "refine.augment", changed, AugmentSettings, before=augment
-            )
+        training = dict(as_table(file, "refine", table))
+        changed = training.pop("augment", {})
+        augment = checked_table(
+            file, "refine.augment", changed, AugmentSettings, before=before.augment
+        )
         cycle = checked_table(file, "refine", training, SegmenterSettings, before=before)
         cycles.append(replace(cycle, augment=augment, seed=before.seed + 1))
     return tuple(cycles[1:])
